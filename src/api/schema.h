@@ -55,9 +55,10 @@ struct PointerMemory {            // std::optional<T> of scalars, Box<T> of stru
   void (*reset)(void* pointer);
 };
 
-// The allowed literals of a named string type. `closed`: other values are invalid.
+// The literals of a named string type. `closed`: other values are invalid.
 struct Enum {
-  std::string_view name;
+  std::string_view name;     // "PodPhase"
+  std::string_view package;  // "core/v1"
   bool closed;
   std::span<const std::string_view> values;
 };
@@ -65,7 +66,7 @@ struct Enum {
 // The type of a field's value, of a list's element or of a map's value.
 struct TypeRef {
   Shape shape;
-  const Type* type = nullptr;        // Struct
+  const Type* type = nullptr;        // Struct; Json: names the wire message.
   const TypeRef* element = nullptr;  // List, Map
   const ListMemory* list = nullptr;
   const MapMemory* map = nullptr;
@@ -102,6 +103,7 @@ struct Field {
   std::uint16_t outer = 0;                  // Number of the inlined message that holds it; 0: none.
   bool is_pointer = false;  // Absent and zero differ.
   bool omitempty = false;
+  bool omitzero = false;  // A time, left out when unset; without this it is written as null.
   bool required = false;  // In OpenAPI's sense.
   bool deprecated = false;
   ListType list_type = ListType::Atomic;
@@ -110,15 +112,27 @@ struct Field {
   std::string_view patch_merge_key;
   std::span<const std::string_view> list_map_keys;
   std::string_view default_json;  // Declared default as JSON text; empty: none.
-  std::string_view union_name;
-  std::string_view gate;
+  std::string_view union_name;       // At most one field of a union may be set.
+  bool union_discriminator = false;  // Tells which field of the union is set.
+  std::string_view gate;  // Feature gates, separated by commas: any of them admits the field.
   const Constraints* constraints = nullptr;
   std::string_view doc;
 };
 
+// JSON forms of a type. All but Object belong to Shape::Json; their `fields` describe the protobuf
+// message only.
+enum class JsonForm : std::uint8_t {
+  Object,
+  Any,                  // Any JSON value.
+  SchemaOrBool,         // A JSONSchemaProps, or true or false.
+  SchemaOrArray,        // A JSONSchemaProps, or a list of them.
+  SchemaOrStringArray,  // A JSONSchemaProps, or a list of strings.
+};
+
 struct Type {
-  std::string_view name;          // "PodSpec"
+  std::string_view name;          // "PodSpec"; of a root type, its kind.
   std::string_view package;       // "core/v1"
+  std::string_view api_version;   // "apps/v1", "v1": of a root type. Empty: none of its own.
   std::string_view openapi_name;  // "io.k8s.api.core.v1.PodSpec"
   std::string_view proto_name;    // "k8s.io.api.core.v1.PodSpec"
   std::span<const Field> fields;  // In JSON output order; TypeMeta of root types is not among them.
@@ -126,14 +140,15 @@ struct Type {
   void (*construct)(void*) = nullptr;
   void (*destroy)(void*) = nullptr;
   bool root = false;  // Has kind and apiVersion.
+  JsonForm json_form = JsonForm::Object;
   MapType map_type = MapType::Granular;
   // Members of `fields` that do not stand there are kept (custom resources).
   bool preserve_unknown_fields = false;
   std::string_view doc;
+  std::span<const std::uint16_t> by_name;  // Indexes into `fields`, sorted by JSON name.
 
   // Null if there is no such field. O(log n) through `by_name`, O(n) where that is empty.
   const Field* find(std::string_view json_name) const;
-  std::span<const std::uint16_t> by_name;  // Indexes into `fields`, sorted by JSON name.
 };
 
 struct Column {
@@ -163,6 +178,10 @@ struct Resource {
   std::string_view storage_prefix;        // "pods", "minions", "services/specs"
   std::string_view storage_version_hash;
   std::span<const Column> columns;
+  std::string_view gate;       // Served only with this feature gate.
+  std::string_view stored_as;  // Group/version such as "core/v1", where it is stored as another.
+  // Releases such as "1.33"; `replacement` is "group/version/Kind".
+  std::string_view introduced, deprecated, removed, replacement;
   const Type* type = nullptr;
 
   bool has_verb(std::string_view verb) const;
@@ -171,17 +190,31 @@ struct Resource {
   std::string group_resource() const;  // "pods", "deployments.apps"
 };
 
+enum class Stability : std::uint8_t { Ga, Beta, Alpha };
+
+// What a package is for.
+enum class PackageUse : std::uint8_t {
+  Served,     // The API server serves its kinds.
+  Webhook,    // Payloads sent to webhooks.
+  Body,       // Accepted as a request body only.
+  Discovery,  // Discovery documents.
+  Shared,     // Types used by others.
+};
+
 struct GroupVersion {
   std::string_view ref;  // "apps/v1"; core is "core/v1"
   std::string_view group, version;
   int group_priority = 0, version_priority = 0;
   bool served_by_default = true;
+  PackageUse use = PackageUse::Served;
+  Stability stability = Stability::Ga;
+  std::string_view proto_package, openapi_prefix;
   std::span<const Resource> resources;
   std::span<const Type* const> types;
 };
 
-// All built-in group/versions in discovery order; the shared packages (meta/v1, ...), whose
-// `resources` are empty, come last.
+// All built-in group/versions in discovery order; the packages that serve nothing (meta/v1, ...),
+// whose `resources` are empty, come last.
 std::span<const GroupVersion* const> builtin_group_versions();
 
 // Null if there is none. `group` is "" for core.
@@ -191,6 +224,9 @@ const Resource* find_builtin_kind(std::string_view group, std::string_view versi
                                   std::string_view kind);
 // By reference such as "core/v1.PodSpec"; null if there is none.
 const Type* find_type(std::string_view reference);
+// The root type with this apiVersion ("apps/v1", "v1") and kind, also of lists, Status,
+// DeleteOptions and so on; null if there is none.
+const Type* find_root_type(std::string_view api_version, std::string_view kind);
 
 // The table of a generated struct: type_of<core::v1::Pod>(). Specialised by generated code.
 template <class T>

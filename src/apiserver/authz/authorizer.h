@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may do what. Deny by default. Source: Kubernetes documentation, "Authorization Overview".
+#pragma once
+
+#include <string>
+
+#include "apiserver/request.h"
+
+namespace keelson::apiserver {
+
+struct Decision {
+  bool allowed = false;
+  std::string reason;  // "RBAC: allowed by ClusterRoleBinding ..."
+};
+
+class Authorizer {
+ public:
+  virtual ~Authorizer() = default;
+  // Reads only what is in memory, so it does not wait. Thread-safe.
+  virtual Decision authorize(const User& user, const RequestInfo& request) const = 0;
+};
+
+// The text of the 403 body's message after "forbidden: ", as upstream's responsewriters has it:
+// User "x" cannot list resource "pods" in API group "" in the namespace "default"
+std::string forbidden_message(const User& user, const RequestInfo& request);
+
+}  // namespace keelson::apiserver

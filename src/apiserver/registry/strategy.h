@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is particular about one kind; everything else about its verbs is generic (registry.h).
+// Documents have been normalised and defaulted by their schema before any of these functions sees
+// them. Source: apiserver pkg/registry/rest, RESTCreateStrategy and its kin.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "api/document.h"
+#include "api/object.h"
+#include "api/validation/field_error.h"
+#include "apiserver/request.h"
+#include "base/task.h"
+
+namespace keelson::apiserver {
+
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  // Brings a new object into its first state: drops what clients may not set. The generic part has
+  // dropped `status` of kinds with a status subresource, and set generation 1, uid and times.
+  virtual void prepare_for_create(api::Document& object, const CallContext& call) const;
+  // Carries over what an update may not change. The generic part has kept `status` (or, for an update of
+  // /status, everything else) and system metadata; it raises generation when this returns true.
+  // The default: anything outside metadata and status changed.
+  virtual bool prepare_for_update(api::Document& now, const api::Document& before,
+                                  const CallContext& call) const;
+
+  // Name rules for this kind; messages, empty when fine. Default: DNS-1123 subdomain.
+  virtual std::vector<std::string> validate_name(std::string_view name, bool prefix) const;
+
+  // The generic part validates metadata. Typed work: api::decode<T>(object).
+  virtual api::FieldErrors validate(const api::Document& object) const;
+  virtual api::FieldErrors validate_update(const api::Document& now,
+                                           const api::Document& before) const;
+  virtual api::FieldErrors validate_status_update(const api::Document& now,
+                                                  const api::Document& before) const;
+  // Shown to the client as Warning headers.
+  virtual std::vector<std::string> warnings(const api::Document& object) const;
+
+  // Graceful deletion: how long the object stays with a deletionTimestamp; nothing: no grace.
+  // `requested` is the client's gracePeriodSeconds.
+  virtual std::optional<std::int64_t> grace_period(const api::Object& object,
+                                                   std::optional<std::int64_t> requested) const;
+  // Propagation where the client names none.
+  enum class Dependents : std::uint8_t { Background, Orphan };
+  virtual Dependents default_dependents() const { return Dependents::Background; }
+
+  // The value of a selectable field other than metadata.*; nothing: no such field.
+  // The default looks the path up in the document, which suits all fields but a few.
+  virtual std::optional<std::string> select_field(const api::Document& object,
+                                                  std::string_view field) const;
+};
+
+// What a kind reserves outside itself: cluster IPs, node ports. Called around the write.
+class Allocation {
+ public:
+  virtual ~Allocation() = default;
+  // `before` null: create; `now` null: delete. May change *now. Returns an undo for when the write fails.
+  virtual Task<Result<std::function<void()>>> reserve(api::Document* now,
+                                                      const api::Object* before,
+                                                      const CallContext& call) = 0;
+  // After the write (an object deleted or changed): gives back what is not used any more.
+  virtual void written(const api::Object* now, const api::Object* before) = 0;
+};
+
+// The strategy of a kind; the generic one for kinds that need none. Never fails.
+const Strategy& strategy_for(const api::Resource& resource);
+
+}  // namespace keelson::apiserver

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// A local, always growing younger copy of one resource: list, watch, resume, relist with back-off.
+// One informer a resource and component, shared by all who ask its InformerSet. Everything here runs
+// on the component's serial executor, so listers need no locks and see no change between two waits.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/sync.h"
+#include "client/client.h"
+
+namespace keelson::client {
+
+// Called on the informer's executor after the copy has changed. Keep them short: put a key into a
+// work queue. `before` is null for an addition, `now` null for a deletion.
+using ChangeHandler = std::function<void(const ObjectPtr& before, const ObjectPtr& now)>;
+// The values under which an object is found in an index.
+using IndexFunction = std::function<std::vector<std::string>(const api::Object&)>;
+
+class Informer {
+ public:
+  Informer(Client& client, const Resource& resource, std::string namespace_,
+           std::string field_selector);
+
+  const Resource& resource() const { return resource_; }
+
+  // Handlers added later are told of everything that is there already.
+  void add_handler(ChangeHandler handler);
+  // Before run(). Adding the same name twice keeps the first.
+  void add_index(std::string name, IndexFunction function);
+
+  // True once the first list is complete.
+  bool has_synced() const { return synced_.is_set(); }
+  Task<Result<void>> wait_synced() { return synced_.wait(); }
+  std::string last_resource_version() const { return resource_version_; }
+
+  ObjectPtr find(const ObjectKey& key) const;  // null if there is none
+  // In key order; `namespace_` empty: all.
+  std::vector<ObjectPtr> list(std::string_view namespace_ = {}) const;
+  std::vector<ObjectPtr> by_index(std::string_view index, std::string_view value) const;
+  std::size_t size() const { return objects_.size(); }
+
+  template <class T>
+  std::shared_ptr<const T> find(const ObjectKey& key) const {
+    auto object = find(key);
+    return object ? api::share<T>(std::move(object)) : nullptr;
+  }
+  template <class T>
+  std::vector<std::shared_ptr<const T>> list(std::string_view namespace_ = {}) const {
+    return typed<T>(list(namespace_));
+  }
+  template <class T>
+  std::vector<std::shared_ptr<const T>> by_index(std::string_view index,
+                                                 std::string_view value) const {
+    return typed<T>(by_index(index, value));
+  }
+
+  // Until stopped.
+  Task<void> run();
+
+ private:
+  template <class T>
+  static std::vector<std::shared_ptr<const T>> typed(std::vector<ObjectPtr> objects) {
+    std::vector<std::shared_ptr<const T>> out;
+    out.reserve(objects.size());
+    for (auto& object : objects) out.push_back(api::share<T>(std::move(object)));
+    return out;
+  }
+
+  struct Index {
+    IndexFunction function;
+    std::map<std::string, std::set<ObjectKey>, std::less<>> keys;
+  };
+
+  // One list (or watch with initial events) and its watch; returns when a relist is due.
+  Task<Result<void>> list_and_watch();
+  void replace(const std::vector<ObjectPtr>& items);
+  void apply(const WatchEvent& event);
+  void set(const ObjectKey& key, ObjectPtr now);
+  void unindex(const api::Object& object);
+  void index(const api::Object& object);
+
+  Client& client_;
+  const Resource& resource_;
+  const std::string namespace_, field_selector_;
+  std::map<ObjectKey, ObjectPtr> objects_;
+  std::map<std::string, Index, std::less<>> indexes_;
+  std::vector<ChangeHandler> handlers_;
+  std::string resource_version_;
+  Event synced_;
+};
+
+// The informers of one component.
+class InformerSet {
+ public:
+  // `executor` must be serial; `client` outlives the set.
+  InformerSet(Client& client, Executor& executor);
+  ~InformerSet();
+
+  // The shared informer of a resource, made when first asked for.
+  Informer& of(const Resource& resource);
+  template <class T>
+  Informer& of() {
+    return of(api::resource_of<T>());
+  }
+  // Apart from the shared one: only objects that a field selector finds (a kubelet's own pods).
+  Informer& selected(const Resource& resource, std::string namespace_, std::string field_selector);
+
+  // Starts all informers, also those asked for later.
+  void start();
+  // Until all informers that exist have their first list.
+  Task<Result<void>> wait_synced();
+  Task<void> stop();
+
+ private:
+  Client& client_;
+  TaskGroup tasks_;
+  bool started_ = false;
+  std::vector<std::unique_ptr<Informer>> informers_;
+  std::unordered_map<const Resource*, Informer*> shared_;
+};
+
+}  // namespace keelson::client
