@@ -3,7 +3,7 @@
 // it is, and may hold a type that is not complete yet. Copies deeply, compares by value.
 #pragma once
 
-#include <memory>
+#include <cstddef>
 #include <utility>
 
 namespace keelson::api {
@@ -13,17 +13,18 @@ class Box {
  public:
   using value_type = T;
 
-  Box() = default;
+  // The special members are written out, and a plain pointer is held, so that using a Box<T> in an
+  // expression that is not evaluated does not ask for a complete T.
+  Box() {}
   Box(std::nullptr_t) {}
-  Box(T value) : pointer_(std::make_unique<T>(std::move(value))) {}
-  Box(const Box& other) : pointer_(other.pointer_ ? std::make_unique<T>(*other) : nullptr) {}
-  Box(Box&&) noexcept = default;
-  Box& operator=(const Box& other) {
-    if (this != &other) pointer_ = other.pointer_ ? std::make_unique<T>(*other) : nullptr;
+  Box(T value) : pointer_(new T(std::move(value))) {}
+  Box(const Box& other) : pointer_(other.pointer_ ? new T(*other.pointer_) : nullptr) {}
+  Box(Box&& other) noexcept : pointer_(std::exchange(other.pointer_, nullptr)) {}
+  Box& operator=(Box other) noexcept {
+    std::swap(pointer_, other.pointer_);
     return *this;
   }
-  Box& operator=(Box&&) noexcept = default;
-  ~Box() = default;
+  ~Box() { delete pointer_; }
 
   explicit operator bool() const { return pointer_ != nullptr; }
   bool has_value() const { return pointer_ != nullptr; }
@@ -31,22 +32,23 @@ class Box {
   // The value; it must be set.
   T& operator*() { return *pointer_; }
   const T& operator*() const { return *pointer_; }
-  T* operator->() { return pointer_.get(); }
-  const T* operator->() const { return pointer_.get(); }
+  T* operator->() { return pointer_; }
+  const T* operator->() const { return pointer_; }
 
   // The value, or null if unset.
-  T* get() { return pointer_.get(); }
-  const T* get() const { return pointer_.get(); }
+  T* get() { return pointer_; }
+  const T* get() const { return pointer_; }
 
   // Replaces the value by a new one.
   template <class... Args>
   T& emplace(Args&&... args) {
-    pointer_ = std::make_unique<T>(std::forward<Args>(args)...);
-    return *pointer_;
+    T* replacement = new T(std::forward<Args>(args)...);
+    delete std::exchange(pointer_, replacement);
+    return *replacement;
   }
   // The value; a default one is made if it was unset.
   T& ensure() { return pointer_ ? *pointer_ : emplace(); }
-  void reset() { pointer_.reset(); }
+  void reset() { delete std::exchange(pointer_, nullptr); }
 
   friend bool operator==(const Box& a, const Box& b) {
     return a.pointer_ && b.pointer_ ? *a.pointer_ == *b.pointer_ : a.pointer_ == b.pointer_;
@@ -54,7 +56,7 @@ class Box {
   friend bool operator==(const Box& a, std::nullptr_t) { return !a.pointer_; }
 
  private:
-  std::unique_ptr<T> pointer_;
+  T* pointer_ = nullptr;
 };
 
 }  // namespace keelson::api

@@ -27,6 +27,16 @@ struct Bytes : std::string {
 std::string base64_encode(std::string_view bytes);
 Result<std::string> base64_decode(std::string_view text);
 
+// A bool as an element of a list: std::vector<bool> has no elements to point at.
+struct Flag {
+  bool value = false;
+
+  Flag() = default;
+  Flag(bool set) : value(set) {}
+  operator bool() const { return value; }
+};
+static_assert(sizeof(Flag) == sizeof(bool));
+
 // A number or a string, such as a port that may be named, or a count that may be a percentage.
 class IntOrString {
  public:
