@@ -12,8 +12,9 @@
 
 namespace keelson::api {
 
-// A count of billionths (nano) with the way it wants to be written. What is finer than a billionth
-// is rounded away from zero on parsing; magnitudes are capped at 2^63-1 (whole units).
+// A count of billionths (nano) with the way it wants to be written. On parsing, what is finer than a
+// billionth is rounded away from zero, and amounts with a binary suffix are capped at 2^63-1; others
+// at about 1.7e29, where sums are capped too.
 class Quantity {
  public:
   enum class Format : std::uint8_t {
@@ -41,8 +42,8 @@ class Quantity {
   // DecimalSi for magnitudes under 1024 and fractions.
   std::string text() const;
 
-  // In whole units, thousandths, billionths; rounded up (towards positive infinity), and held at
-  // the ends of std::int64_t.
+  // In whole units, thousandths, billionths; rounded away from zero, and held at the ends of
+  // std::int64_t.
   std::int64_t value() const;
   std::int64_t milli_value() const;
   __int128 nano_value() const { return nano_; }
