@@ -21,9 +21,10 @@ class GrpcStream {
 };
 
 // One connection, made when first needed and made again after it breaks. Thread-safe.
-// Errors carry the peer's grpc-message; codes map: NotFound, AlreadyExists, InvalidArgument -> BadRequest,
-// DeadlineExceeded -> Timeout, Unavailable -> ServiceUnavailable, Unimplemented -> NotImplemented, PermissionDenied ->
-// Forbidden, Unauthenticated -> Unauthorized, ResourceExhausted -> TooManyRequests, others -> InternalError.
+// Errors carry the peer's grpc-message; codes map: NotFound, AlreadyExists, InvalidArgument ->
+// BadRequest, DeadlineExceeded -> Timeout, Unavailable -> ServiceUnavailable, Unimplemented ->
+// NotImplemented, PermissionDenied -> Forbidden, Unauthenticated -> Unauthorized, ResourceExhausted
+// -> TooManyRequests, others -> InternalError.
 class GrpcChannel {
  public:
   virtual ~GrpcChannel() = default;

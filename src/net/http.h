@@ -37,8 +37,8 @@ struct HttpRequest {
   std::string target = "/";  // Path and query as on the wire.
   std::string authority;     // Host
   Headers headers;
-  std::string body;          // Client side only; a server reads it from the exchange.
-  int version = 11;          // 10, 11 or 20
+  std::string body;  // Client side only; a server reads it from the exchange.
+  int version = 11;  // 10, 11 or 20
 };
 
 struct HttpResponse {
@@ -47,8 +47,8 @@ struct HttpResponse {
   std::string body;
 };
 
-// One request being served. Exactly one of respond(), start() or upgrade() is called; a handler that
-// returns without any of them answers 500.
+// One request being served. Exactly one of respond(), start() or upgrade() is called; a handler
+// that returns without any of them answers 500.
 class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
@@ -64,8 +64,8 @@ class HttpExchange {
   // Sends a whole response; Content-Length is set.
   virtual Task<Result<void>> respond(HttpResponse response) = 0;
   // As respond(), for a body that others share too: no copy is made.
-  virtual Task<Result<void>> respond_shared(HttpResponse head,
-                                            std::vector<std::shared_ptr<const std::string>> body) = 0;
+  virtual Task<Result<void>> respond_shared(
+      HttpResponse head, std::vector<std::shared_ptr<const std::string>> body) = 0;
 
   // A streamed response: start, any number of writes (each is flushed), finish.
   virtual Task<Result<void>> start(HttpResponse head) = 0;
@@ -117,7 +117,7 @@ class HttpBody {
 };
 
 struct Origin {
-  std::string host;      // IP or name; with `unix_path`, only the authority header.
+  std::string host;  // IP or name; with `unix_path`, only the authority header.
   std::uint16_t port = 0;
   std::shared_ptr<class TlsClientContext> tls;  // null: plain text
   std::string unix_path;

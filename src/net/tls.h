@@ -33,7 +33,8 @@ class TlsClientContext;
 Result<std::shared_ptr<TlsServerContext>> make_tls_server(const TlsServerOptions& options);
 Result<std::shared_ptr<TlsClientContext>> make_tls_client(const TlsClientOptions& options);
 
-// The handshake is bounded by `timeout`. Errors: BadRequest (not TLS, no common version), Unavailable ("x509: ...").
+// The handshake is bounded by `timeout`. Errors: BadRequest (not TLS, no common version),
+// Unavailable ("x509: ...").
 Task<Result<std::unique_ptr<Stream>>> accept_tls(std::unique_ptr<Stream> stream,
                                                  std::shared_ptr<TlsServerContext> context,
                                                  Duration timeout);
