@@ -157,7 +157,6 @@ void append_padded(std::string& out, std::int64_t value, int digits) {
 
 template <class Resolution>
 Result<BasicTime<Resolution>> BasicTime<Resolution>::parse(std::string_view text) {
-  if (text.empty()) return BasicTime();
   Reader reader(text, std::is_same_v<Resolution, std::chrono::microseconds>);
   TRY_OK(reader.read());
   // Go's zero time is "unset" to upstream.

@@ -24,7 +24,8 @@ class BasicTime {
   constexpr BasicTime(std::chrono::sys_time<Duration> point)
       : point_(std::chrono::floor<Resolution>(point)), set_(true) {}
 
-  // From RFC 3339 with any offset; "" is unset. Errors: BadRequest with upstream's text.
+  // From RFC 3339 with any offset. The year 1, Go's zero time, is unset. Errors: BadRequest with
+  // upstream's text.
   static Result<BasicTime> parse(std::string_view text);
 
   // In UTC: "2006-01-02T15:04:05Z"; microseconds have exactly six digits of fraction. Empty when
