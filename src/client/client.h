@@ -4,13 +4,12 @@
 // objects. Thread-safe. Errors are the server's Status, or Unavailable/Timeout of the way there.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <boost/json/fwd.hpp>
 
 #include "api/codec/json.h"
 #include "api/object.h"
@@ -37,7 +36,7 @@ struct ObjectList {
 
 struct WatchOptions {
   std::string label_selector, field_selector;
-  std::string resource_version;  // Events after it.
+  std::string resource_version;      // Events after it.
   bool send_initial_events = false;  // First the present state, then a bookmark that says so.
 };
 
@@ -52,8 +51,9 @@ struct WatchEvent {
 class WatchStream {
  public:
   virtual ~WatchStream() = default;
-  // Waits for the next events, never none. Errors: Expired/Gone (list again), Unavailable, Canceled;
-  // nothing: the server ended the watch in good order, so resume from the last resource version.
+  // Waits for the next events, never none. Errors: Expired/Gone (list again), Unavailable,
+  // Canceled; nothing: the server ended the watch in good order, so resume from the last resource
+  // version.
   virtual Task<Result<std::optional<std::vector<WatchEvent>>>> next() = 0;
 };
 
@@ -131,8 +131,8 @@ class Client {
   }
 
   template <class T>
-  Task<Result<std::shared_ptr<const T>>> patch(ObjectKey key, PatchType type, std::string patch_text,
-                                               WriteOptions options = {}) {
+  Task<Result<std::shared_ptr<const T>>> patch(ObjectKey key, PatchType type,
+                                               std::string patch_text, WriteOptions options = {}) {
     CO_TRY(auto patched, co_await patch(api::resource_of<T>(), std::move(key), type,
                                         std::move(patch_text), std::move(options)));
     co_return api::share<T>(std::move(patched));
@@ -148,8 +148,8 @@ class Client {
   template <class T>
   Task<Result<std::vector<std::shared_ptr<const T>>>> list(std::string namespace_ = {},
                                                            ListOptions options = {}) {
-    CO_TRY(auto found, co_await list(api::resource_of<T>(), std::move(namespace_),
-                                     std::move(options)));
+    CO_TRY(auto found,
+           co_await list(api::resource_of<T>(), std::move(namespace_), std::move(options)));
     std::vector<std::shared_ptr<const T>> items;
     items.reserve(found.items.size());
     for (auto& item : found.items) items.push_back(api::share<T>(std::move(item)));

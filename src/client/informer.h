@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A local, always growing younger copy of one resource: list, watch, resume, relist with back-off.
-// One informer a resource and component, shared by all who ask its InformerSet. Everything here runs
-// on the component's serial executor, so listers need no locks and see no change between two waits.
+// One informer a resource and component, shared by all who ask its InformerSet. Everything here
+// runs on the component's serial executor, so listers need no locks and see no change between two
+// waits.
 #pragma once
 
 #include <functional>
@@ -13,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/random.h"
 #include "base/sync.h"
 #include "client/client.h"
 
@@ -26,24 +28,25 @@ using IndexFunction = std::function<std::vector<std::string>(const api::Object&)
 
 class Informer {
  public:
+  // `jitter_seed` spreads the relists of many informers; the same seed gives the same delays.
   Informer(Client& client, const Resource& resource, std::string namespace_,
-           std::string field_selector);
+           std::string field_selector, std::uint64_t jitter_seed = 0);
 
   const Resource& resource() const { return resource_; }
 
   // Handlers added later are told of everything that is there already.
   void add_handler(ChangeHandler handler);
-  // Before run(). Adding the same name twice keeps the first.
+  // Adding the same name twice keeps the first.
   void add_index(std::string name, IndexFunction function);
 
   // True once the first list is complete.
   bool has_synced() const { return synced_.is_set(); }
   Task<Result<void>> wait_synced() { return synced_.wait(); }
-  std::string last_resource_version() const { return resource_version_; }
+  const std::string& last_resource_version() const { return resource_version_; }
 
   ObjectPtr find(const ObjectKey& key) const;  // null if there is none
-  // In key order; `namespace_` empty: all.
-  std::vector<ObjectPtr> list(std::string_view namespace_ = {}) const;
+  // In key order; `of_namespace` empty: all.
+  std::vector<ObjectPtr> list(std::string_view of_namespace = {}) const;
   std::vector<ObjectPtr> by_index(std::string_view index, std::string_view value) const;
   std::size_t size() const { return objects_.size(); }
 
@@ -53,8 +56,8 @@ class Informer {
     return object ? api::share<T>(std::move(object)) : nullptr;
   }
   template <class T>
-  std::vector<std::shared_ptr<const T>> list(std::string_view namespace_ = {}) const {
-    return typed<T>(list(namespace_));
+  std::vector<std::shared_ptr<const T>> list(std::string_view of_namespace = {}) const {
+    return typed<T>(list(of_namespace));
   }
   template <class T>
   std::vector<std::shared_ptr<const T>> by_index(std::string_view index,
@@ -74,26 +77,47 @@ class Informer {
     return out;
   }
 
+  // By key, so that objects, found by their own key, carry the order of maps and indexes.
+  struct KeyOrder {
+    using is_transparent = void;
+    bool operator()(const ObjectPtr& a, const ObjectPtr& b) const { return a->key() < b->key(); }
+    bool operator()(const ObjectPtr& a, const ObjectKey& b) const { return a->key() < b; }
+    bool operator()(const ObjectKey& a, const ObjectPtr& b) const { return a < b->key(); }
+  };
+  using ObjectSet = std::set<ObjectPtr, KeyOrder>;
   struct Index {
     IndexFunction function;
-    std::map<std::string, std::set<ObjectKey>, std::less<>> keys;
+    std::map<std::string, ObjectSet, std::less<>> objects;
+  };
+  struct Change {
+    ObjectPtr before, now;
   };
 
   // One list (or watch with initial events) and its watch; returns when a relist is due.
   Task<Result<void>> list_and_watch();
-  void replace(const std::vector<ObjectPtr>& items);
+  // The present state by watch, which goes on; null if the server has no such watches.
+  Task<Result<std::unique_ptr<WatchStream>>> stream_list();
+  Task<Result<void>> page_list();
+  // Until the watch has to be opened anew, from resource_version_.
+  Task<Result<void>> follow(std::unique_ptr<WatchStream> stream);
+  void replace(std::vector<ObjectPtr> items, std::string resource_version);
   void apply(const WatchEvent& event);
-  void set(const ObjectKey& key, ObjectPtr now);
-  void unindex(const api::Object& object);
-  void index(const api::Object& object);
+  // Puts `now` in the place of what has its key; null: removes it. Returns what was there.
+  ObjectPtr set(const ObjectKey& key, ObjectPtr now);
+  void notify(const Change& change) const;
+  // Grows with each failure in a row.
+  Duration next_delay();
 
   Client& client_;
   const Resource& resource_;
   const std::string namespace_, field_selector_;
-  std::map<ObjectKey, ObjectPtr> objects_;
+  ObjectSet objects_;
   std::map<std::string, Index, std::less<>> indexes_;
   std::vector<ChangeHandler> handlers_;
   std::string resource_version_;
+  bool streaming_refused_ = false;
+  int failures_ = 0;  // In a row.
+  std::unique_ptr<Random> random_;
   Event synced_;
 };
 
@@ -101,7 +125,7 @@ class Informer {
 class InformerSet {
  public:
   // `executor` must be serial; `client` outlives the set.
-  InformerSet(Client& client, Executor& executor);
+  InformerSet(Client& client, Executor& executor, std::uint64_t jitter_seed = 0);
   ~InformerSet();
 
   // The shared informer of a resource, made when first asked for.
@@ -120,8 +144,11 @@ class InformerSet {
   Task<void> stop();
 
  private:
+  Informer& add(const Resource& resource, std::string namespace_, std::string field_selector);
+
   Client& client_;
   TaskGroup tasks_;
+  const std::uint64_t jitter_seed_;
   bool started_ = false;
   std::vector<std::unique_ptr<Informer>> informers_;
   std::unordered_map<const Resource*, Informer*> shared_;

@@ -13,6 +13,7 @@ struct Connection {
   std::string server;  // "https://127.0.0.1:6443"
   std::string ca_pem, certificate_pem, key_pem;
   std::string token;
+  std::string token_file;  // Read again as it changes; `token` counts until it can be read.
   std::string namespace_;
   std::string tls_server_name;
   bool insecure = false;

@@ -29,8 +29,7 @@ class WorkQueue {
 
   // A key that is being handled is handled once more afterwards.
   void add(Key key) {
-    if (dirty_.contains(key)) return;
-    dirty_.insert(key);
+    if (!dirty_.insert(key).second) return;
     if (active_.contains(key)) return;
     ready_.push_back(std::move(key));
     wake();
@@ -56,7 +55,9 @@ class WorkQueue {
   void retry(Key key) {
     const int failures = failures_[key]++;
     Duration delay = delays_.delay_max;
-    if (failures < 40) delay = std::min(delays_.delay_max, delays_.delay_min * (1LL << failures));
+    // Beyond 2^30 the limit is long reached, and the product could overflow.
+    if (failures < 30)
+      delay = std::min<Duration>(delays_.delay_max, delays_.delay_min * (1LL << failures));
     add_after(std::move(key), delay);
   }
   void forget(const Key& key) { failures_.erase(key); }
@@ -84,11 +85,13 @@ class WorkQueue {
 
   // Waits for a key; nothing when stopped.
   Task<std::optional<Key>> next() {
-    while (true) {
+    const TaskContext& context = co_await this_context();
+    while (!context.stop.stop_requested()) {
       if (auto key = take()) co_return key;
       available_.reset();
-      if (!co_await available_.wait()) co_return std::nullopt;
+      if (!co_await available_.wait()) break;
     }
+    co_return std::nullopt;
   }
 
   std::size_t size() const { return ready_.size(); }
@@ -123,7 +126,8 @@ struct Requeue {
   static Requeue in(Duration delay) { return {delay}; }
 };
 
-// `workers` tasks that take keys and reconcile them; errors are logged and retried. Runs until stopped.
+// `workers` tasks that take keys and reconcile them; errors are logged and retried. Runs until
+// stopped.
 template <class Key>
 Task<void> run_workers(WorkQueue<Key>& queue, int workers, std::string_view name,
                        std::function<Task<Result<Requeue>>(Key)> reconcile);

@@ -29,12 +29,11 @@ Task<void> work(WorkQueue<Key>* queue, std::string name,
       // A conflict is the ordinary fate of a write on an old copy; the retry reads the new one.
       const bool routine = result.error().is(Reason::Conflict);
       if (routine) {
-        log_verbose(2, "Reconcile met a conflict",
-                    {{"controller", name}, {"key", describe(*key)}});
+        log_verbose(2, "Reconcile met a conflict", {{"controller", name}, {"key", describe(*key)}});
       } else {
-        log_error("Reconcile failed", {{"controller", name},
-                                       {"key", describe(*key)},
-                                       {"err", result.error().message()}});
+        log_error(
+            "Reconcile failed",
+            {{"controller", name}, {"key", describe(*key)}, {"err", result.error().message()}});
       }
       queue->retry(*key);
     }

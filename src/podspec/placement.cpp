@@ -40,8 +40,10 @@ bool in_scope(const Taint& taint, TaintScope scope) {
   switch (scope) {
     case TaintScope::Scheduling:
       return taint.effect == TaintEffect::NoSchedule || taint.effect == TaintEffect::NoExecute;
-    case TaintScope::Execution: return taint.effect == TaintEffect::NoExecute;
-    case TaintScope::Preference: return taint.effect == TaintEffect::PreferNoSchedule;
+    case TaintScope::Execution:
+      return taint.effect == TaintEffect::NoExecute;
+    case TaintScope::Preference:
+      return taint.effect == TaintEffect::PreferNoSchedule;
   }
   return false;
 }

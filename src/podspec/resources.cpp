@@ -98,7 +98,8 @@ ResourceList pod_requests(const Pod& pod, const SumOptions& options) {
   ResourceList scratch;
   const auto own = [&](const Container& container,
                        const std::vector<ContainerStatus>& statuses) -> const ResourceList& {
-    const ContainerStatus* status = options.status ? find_status(statuses, container.name) : nullptr;
+    const ContainerStatus* status =
+        options.status ? find_status(statuses, container.name) : nullptr;
     if (!status && !options.container_defaults) return container.resources.requests;
     scratch = status ? requests_with_status(pod, container, *status) : container.resources.requests;
     if (options.container_defaults) {
@@ -120,8 +121,10 @@ ResourceList pod_requests(const Pod& pod, const SumOptions& options) {
 
 ResourceList pod_limits(const Pod& pod, const SumOptions& options) {
   ResourceList limits = sum_containers(
-      pod, [](const Container& container, const std::vector<ContainerStatus>&)
-               -> const ResourceList& { return container.resources.limits; });
+      pod,
+      [](const Container& container, const std::vector<ContainerStatus>&) -> const ResourceList& {
+        return container.resources.limits;
+      });
   if (options.pod_level && pod.spec.resources) {
     for (const auto& [name, quantity] : pod.spec.resources->limits) {
       if (is_pod_level_resource(name)) limits.insert_or_assign(name, quantity);
@@ -167,9 +170,12 @@ QosClass qos_class(const Pod& pod) {
 
 std::string_view qos_name(QosClass qos) {
   switch (qos) {
-    case QosClass::BestEffort: return "BestEffort";
-    case QosClass::Burstable: return "Burstable";
-    case QosClass::Guaranteed: return "Guaranteed";
+    case QosClass::BestEffort:
+      return "BestEffort";
+    case QosClass::Burstable:
+      return "Burstable";
+    case QosClass::Guaranteed:
+      return "Guaranteed";
   }
   CHECK(false);
 }

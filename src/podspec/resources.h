@@ -27,10 +27,11 @@ inline constexpr std::int64_t kDefaultMilliCpu = 100;
 inline constexpr std::int64_t kDefaultMemoryBytes = 200LL << 20;
 
 struct SumOptions {
-  bool overhead = true;     // Add spec.overhead.
-  bool pod_level = true;    // Let spec.resources of the pod override the sum.
-  // Count what the kubelet has allocated or applied, where a resize in place is not over; the larger
-  // of it and the spec counts, and the spec does not if the resize is infeasible. Requests only.
+  bool overhead = true;   // Add spec.overhead.
+  bool pod_level = true;  // Let spec.resources of the pod override the sum.
+  // Count what the kubelet has allocated or applied, where a resize in place is not over; the
+  // larger of it and the spec counts, and the spec does not if the resize is infeasible. Requests
+  // only.
   bool status = false;
   // For containers without a request of that name. Null: nothing. Requests only.
   const ResourceList* container_defaults = nullptr;
@@ -42,8 +43,8 @@ bool is_sidecar(const core::v1::Container& init_container);
 // What the pod needs at its peak: the larger of all containers with all sidecars, and of any init
 // container with the sidecars started before it.
 ResourceList pod_requests(const Pod& pod, const SumOptions& options = {});
-// The same for limits; overhead is added only where there is a limit. A resource that some container
-// does not limit still shows the sum of the others.
+// The same for limits; overhead is added only where there is a limit. A resource that some
+// container does not limit still shows the sum of the others.
 ResourceList pod_limits(const Pod& pod, const SumOptions& options = {});
 
 enum class QosClass : std::uint8_t { BestEffort, Burstable, Guaranteed };
