@@ -6,6 +6,9 @@
 
 namespace keelson::net {
 
+// Some bytes, at most 16 KiB; empty at the end. Holds no buffer while it waits.
+Task<Result<std::string>> read_some(Stream& from);
+
 // Copies until `from` ends, then shuts down the writing side of `to`. Returns the bytes copied.
 // Errors: those of either stream, Canceled.
 Task<Result<std::uint64_t>> copy_stream(Stream& from, Stream& to);

@@ -18,14 +18,15 @@ enum class SpdyRole : std::uint8_t { Client, Server };
 
 struct SpdyLimits {
   SpdyFrameLimits frame;
-  std::size_t streams = 2000;                 // Open at once; beyond, new ones are refused.
-  std::size_t pending_streams = 256;          // Opened by the peer and not accepted yet.
-  std::size_t buffered_pieces = 64;           // Unread, of one stream; a piece has at most 16 KiB.
-  std::size_t queued_frames = 64;             // Unsent, of the session.
-  Duration linger = std::chrono::seconds(2);  // How long close() waits for the peer.
+  std::size_t streams = 2000;                  // Open at once; beyond, new ones are refused.
+  std::size_t pending_streams = 256;           // Opened by the peer and not accepted yet.
+  std::size_t buffered_pieces = 64;            // Unread, of one stream; a piece has at most 16 KiB.
+  std::size_t queued_frames = 64;              // Unsent, of the session.
+  Duration linger = std::chrono::seconds(10);  // How long close() waits for the peer.
 };
 
 struct SpdySessionCore;
+struct SpdyStreamState;
 
 // One stream of a session. One reader and one writer at a time; both may outlive the session
 // object. read() returns 0 once the peer has half-closed, reset the stream, or ended the session:
@@ -33,7 +34,9 @@ struct SpdySessionCore;
 // resets the stream if it is still open in either direction; so does destroying it.
 class SpdyStream final : public Stream {
  public:
-  SpdyStream(std::shared_ptr<SpdySessionCore> core, SpdyStreamId id, Headers headers);
+  // Made by a session.
+  SpdyStream(std::shared_ptr<SpdySessionCore> core, SpdyStreamId id, Headers headers,
+             std::shared_ptr<SpdyStreamState> state);
   ~SpdyStream() override;
 
   SpdyStreamId id() const { return id_; }
@@ -50,7 +53,7 @@ class SpdyStream final : public Stream {
   std::shared_ptr<SpdySessionCore> core_;
   const SpdyStreamId id_;
   const Headers headers_;
-  std::shared_ptr<struct SpdyStreamState> state_;
+  const std::shared_ptr<SpdyStreamState> state_;
   std::string unread_;
   std::size_t unread_offset_ = 0;
 };
@@ -79,8 +82,9 @@ class SpdySession final {
 
   // Requested once the session has ended, whoever ended it.
   std::stop_token closed() const;
-  // Sends what is queued, half-closes streams still open, says GOAWAY and ends the connection once
-  // the peer has or `linger` has passed. Ignores the stop of the calling task.
+  // Half-closes the streams still open, says GOAWAY, waits until all is written and then, for at
+  // most `linger`, for the peer to end the connection. What still comes is dropped. A peer that
+  // does not read can hold it up until the calling task is stopped; then it takes `linger` at most.
   Task<void> close();
   // Ends the connection at once.
   void abort();
