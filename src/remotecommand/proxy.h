@@ -17,7 +17,8 @@ bool is_upgrade_request(const net::HttpRequest& request);
 // target and credentials for `to`; only the headers of the upgrade itself come from the client, so
 // that its own credentials go no further. A refusal is passed on as it is.
 // Always answers `from`; errors are for the log: BadRequest "Upgrade request required" (answered as
-// a 400 Status), Unavailable when `to` cannot be reached (answered as a 503 Status), Canceled.
+// a 400 Status), Unavailable when `to` cannot be reached (500, "error dialing backend: ..."),
+// Canceled.
 Task<Result<void>> proxy_upgrade(net::HttpExchange& from, net::HttpClient& to,
                                  net::HttpRequest request);
 

@@ -35,7 +35,8 @@ class Carrier {
   virtual bool json_status() const = 0;
   // Requested when the other end has gone.
   virtual std::stop_token closed() const = 0;
-  // Sends what is queued and ends the connection in order. Ignores the stop of the calling task.
+  // Sends what is queued and ends the connection in order. A peer that does not read can hold it up
+  // until the calling task is stopped; then it takes some seconds at most.
   virtual Task<void> close() = 0;
 };
 
