@@ -100,7 +100,10 @@ struct Field {
   std::uint32_t offset = 0;                 // In the C++ struct.
   const PointerMemory* pointer = nullptr;   // Set when the member is std::optional or Box.
   std::uint16_t number = 0;                 // Protobuf field number; 0: not on the wire.
-  std::uint16_t outer = 0;                  // Number of the inlined message that holds it; 0: none.
+  // Numbers of the messages inlined here that hold it on the wire: the first in this message, the
+  // second in the first. 0: none.
+  std::uint16_t outer = 0;
+  std::uint16_t outer_nested = 0;
   bool is_pointer = false;  // Absent and zero differ.
   bool omitempty = false;
   bool omitzero = false;  // A time, left out when unset; without this it is written as null.

@@ -129,11 +129,11 @@ std::vector<Member> members(const pb::Descriptor& message) {
   for (int i = 0; i < message.field_count(); ++i) {
     const auto* field = message.field(i);
     if (!info(*field).inline_()) {
-      result.push_back({field, 0});
+      result.push_back({field, 0, 0});
       continue;
     }
     for (const Member& inner : members(*field->message_type())) {
-      result.push_back({inner.field, field->number()});
+      result.push_back({inner.field, field->number(), inner.outer});
     }
   }
   return result;

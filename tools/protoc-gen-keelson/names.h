@@ -37,7 +37,9 @@ std::string api_version(const pb::FileDescriptor& file);
 // One member of a generated struct: a field, or a field of a message that is inlined.
 struct Member {
   const pb::FieldDescriptor* field;
-  int outer;  // Number of the inlined message; 0: none.
+  // Numbers of the inlined messages that hold it, from outside; 0: none.
+  int outer;
+  int outer_nested;
 };
 std::vector<Member> members(const pb::Descriptor& message);
 

@@ -179,6 +179,7 @@ std::string Source::field_initialiser(const pb::Descriptor& message, const Membe
   const bool on_wire = !info(message).json_only() && field.number() <= 50000;
   if (on_wire) add("number", std::to_string(field.number()));
   if (on_wire && member.outer) add("outer", std::to_string(member.outer));
+  if (on_wire && member.outer_nested) add("outer_nested", std::to_string(member.outer_nested));
   flag("is_pointer", field_info.pointer());
   flag("omitempty", !field_info.always());
   flag("omitzero", field_info.omitzero());

@@ -117,22 +117,36 @@ void append_json_number(std::string& out, double number) {
     out += "null";  // JSON has no such numbers.
     return;
   }
-  // As Go: plain digits for all but very large and very small numbers.
-  const double size = std::fabs(number);
-  const bool exponent = size != 0 && (size < 1e-6 || size >= 1e21);
-  char buffer[64];
+  // The shortest digits that read back the same, laid out as Go does: without an exponent for all but
+  // very large and very small numbers.
+  char buffer[32];
   const auto [end, error] =
-      std::to_chars(buffer, buffer + sizeof buffer, number,
-                    exponent ? std::chars_format::scientific : std::chars_format::fixed);
+      std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific);
   CHECK(error == std::errc());
   std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
-  // e-09 is e-9 to Go.
-  if (exponent && text.size() > 4 && text[text.size() - 4] == 'e' && text[text.size() - 2] == '0' &&
-      text[text.size() - 3] == '-') {
-    out.append(text.substr(0, text.size() - 2)).append(1, text.back());
-    return;
+  if (text.starts_with('-')) {
+    out += '-';
+    text.remove_prefix(1);
   }
-  out += text;
+  const auto e = text.find('e');
+  std::string digits(text.substr(0, e));
+  if (digits.size() > 1) digits.erase(1, 1);  // The point.
+  int exponent = 0;
+  const std::string_view power = text.substr(e + (text[e + 1] == '+' ? 2 : 1));
+  std::from_chars(power.data(), power.data() + power.size(), exponent);
+
+  if (number != 0 && (exponent < -6 || exponent >= 21)) {
+    out += digits[0];
+    if (digits.size() > 1) out.append(1, '.').append(digits, 1);
+    out.append(exponent < 0 ? "e" : "e+").append(std::to_string(exponent));
+  } else if (exponent < 0) {
+    out.append("0.").append(static_cast<std::size_t>(-exponent - 1), '0').append(digits);
+  } else {
+    const auto whole = static_cast<std::size_t>(exponent) + 1;
+    if (digits.size() < whole) digits.append(whole - digits.size(), '0');
+    out.append(digits, 0, whole);
+    if (digits.size() > whole) out.append(1, '.').append(digits, whole);
+  }
 }
 
 void append_json(std::string& out, const Document& document) {
