@@ -58,10 +58,10 @@ class HttpExchange {
 
   // The whole body. Errors: RequestEntityTooLarge beyond `limit_bytes`, Timeout, Unavailable.
   virtual Task<Result<std::string>> read_body(std::size_t limit_bytes) = 0;
-  // For streamed bodies: 0 at the end.
+  // For streamed bodies: 0 at the end. Errors: Timeout, Unavailable.
   virtual Task<Result<std::size_t>> read_some(std::span<char> into) = 0;
 
-  // Sends a whole response; Content-Length is set.
+  // Sends a whole response; Content-Length is set. Returns when all but a little is on its way.
   virtual Task<Result<void>> respond(HttpResponse response) = 0;
   // As respond(), for a body that others share too: no copy is made.
   virtual Task<Result<void>> respond_shared(
@@ -70,14 +70,15 @@ class HttpExchange {
   // A streamed response: start, any number of writes (each is flushed), finish.
   virtual Task<Result<void>> start(HttpResponse head) = 0;
   // Waits while the peer does not read (flow control). Errors: Unavailable when the peer has gone.
+  // An empty chunk sends nothing.
   virtual Task<Result<void>> write(std::shared_ptr<const std::string> chunk) = 0;
   virtual Task<Result<void>> finish() = 0;
 
   // Requested when the peer goes away or the server stops; watches end on it.
   virtual std::stop_token closed() const = 0;
 
-  // HTTP/1.1 only: answers 101 with `head` and hands over the connection.
-  // Errors: BadRequest on HTTP/2.
+  // HTTP/1.1 only: answers 101 with `head` and hands over the connection, which is then the
+  // caller's to close. Errors: BadRequest on HTTP/2.
   virtual Task<Result<std::unique_ptr<Stream>>> upgrade(HttpResponse head) = 0;
 };
 
@@ -91,9 +92,12 @@ struct HttpLimits {
   Duration handshake = std::chrono::seconds(10);
   Duration header_read = std::chrono::seconds(32);  // Upstream's ReadHeaderTimeout.
   Duration idle = std::chrono::seconds(90);         // Between requests; upstream's IdleTimeout.
+  Duration body_idle = std::chrono::seconds(60);    // Until more of a body comes.
 };
 
-// Serves HTTP/1.1 and HTTP/2, chosen by ALPN under TLS and by preface without.
+// Serves HTTP/1.1 and HTTP/2, chosen by ALPN under TLS and by preface without. Each request is a
+// task on the runtime, so that requests of one connection run in parallel. stop() it before
+// destroying it.
 class HttpServer {
  public:
   virtual ~HttpServer() = default;
@@ -106,6 +110,10 @@ class HttpServer {
 Result<std::unique_ptr<HttpServer>> serve_http(Runtime& runtime, std::unique_ptr<Listener> listener,
                                                std::shared_ptr<class TlsServerContext> tls,
                                                HttpHandler handler, HttpLimits limits = {});
+
+// Serves one connection, until it ends or the task is stopped, on the caller's executor.
+Task<void> serve_http_connection(std::unique_ptr<Stream> stream, HttpHandler handler,
+                                 HttpLimits limits = {});
 
 // A response whose body is read as it comes.
 class HttpBody {
@@ -123,7 +131,9 @@ struct Origin {
   std::string unix_path;
 };
 
-// Requests to one origin over pooled connections; HTTP/2 where ALPN gives it. Thread-safe.
+// Requests to one origin over pooled connections; HTTP/2 where ALPN gives it. Thread-safe. A
+// stopped task gives up its request. Destroying the client closes the connections that no body
+// still reads.
 class HttpClient {
  public:
   virtual ~HttpClient() = default;

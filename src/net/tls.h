@@ -19,10 +19,10 @@ struct TlsServerOptions {
 };
 
 struct TlsClientOptions {
-  std::string ca_pem;                    // Empty with `insecure`: nothing is verified.
+  std::string ca_pem;                    // Empty: the system's authorities.
   std::string certificate_pem, key_pem;  // Empty: no client certificate.
   std::string server_name;               // For SNI and verification; empty: the host connected to.
-  bool insecure = false;
+  bool insecure = false;                 // Verifies nothing.
   std::vector<std::string> alpn = {"h2", "http/1.1"};
 };
 
@@ -32,6 +32,10 @@ class TlsClientContext;
 // Errors: BadRequest for unusable PEM.
 Result<std::shared_ptr<TlsServerContext>> make_tls_server(const TlsServerOptions& options);
 Result<std::shared_ptr<TlsClientContext>> make_tls_client(const TlsClientOptions& options);
+
+// Connections accepted from now on use `options` instead: for certificates that are renewed. Errors
+// leave everything as it was. Thread-safe.
+Result<void> replace_tls_server(TlsServerContext& context, const TlsServerOptions& options);
 
 // The handshake is bounded by `timeout`. Errors: BadRequest (not TLS, no common version),
 // Unavailable ("x509: ...").

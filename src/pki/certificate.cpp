@@ -33,22 +33,20 @@ Result<PkeyPtr> generate_key() {
   return key;
 }
 
-bool add_name_entry(X509_NAME* name, int nid, const std::string& value, int set) {
+bool add_name_entry(X509_NAME* name, int nid, const std::string& value) {
   return X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8,
                                     reinterpret_cast<const unsigned char*>(value.data()),
-                                    static_cast<int>(value.size()), -1, set) == 1;
+                                    static_cast<int>(value.size()), -1, 0) == 1;
 }
 
 Result<void> fill_subject(X509_NAME* name, std::string_view common_name,
                           const std::vector<std::string>& organizations) {
-  // One relative name holds all organizations, as Go writes them.
-  int set = 0;
+  // Each in a relative name of its own, which keeps their order: within one they would be sorted.
   for (const auto& organization : organizations) {
-    if (!add_name_entry(name, NID_organizationName, organization, set))
+    if (!add_name_entry(name, NID_organizationName, organization))
       return fail(Status::bad_request("organization " + organization + " is no valid name"));
-    set = -1;
   }
-  if (!common_name.empty() && !add_name_entry(name, NID_commonName, std::string(common_name), 0))
+  if (!common_name.empty() && !add_name_entry(name, NID_commonName, std::string(common_name)))
     return fail(
         Status::bad_request("common name " + std::string(common_name) + " is no valid name"));
   return {};
