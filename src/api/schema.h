@@ -212,7 +212,7 @@ struct GroupVersion {
   PackageUse use = PackageUse::Served;
   Stability stability = Stability::Ga;
   std::string_view proto_package, openapi_prefix;
-  std::span<const Resource> resources;
+  std::span<const Resource> resources;  // By plural, as discovery lists them.
   std::span<const Type* const> types;
 };
 

@@ -340,7 +340,7 @@ std::string Source::emit() {
   const FileInfo& file = info(file_);
   const std::string ns = cpp_namespace(file_);
   std::string declarations, enums, type_list, specialisations;
-  int resource_count = 0;
+  std::vector<const pb::Descriptor*> kinds;
   for (int i = 0; i < file_.enum_type_count(); ++i) {
     const auto& enumeration = *file_.enum_type(i);
     const EnumInfo& enum_info = enumeration.options().GetExtension(api_enum);
@@ -367,11 +367,17 @@ std::string Source::emit() {
     const std::string type = cpp_type(message);
     specialisations += "template <>\nconst Type& type_of<" + type + ">() {\n  return " + ns +
                        "::tables::k" + message.name() + ";\n}\n";
-    if (!message.options().HasExtension(api_kind)) continue;
-    emit_resource(message);
-    specialisations += "template <>\nconst Resource& resource_of<" + type + ">() {\n  return " +
-                       ns + "::tables::kGroupVersion.resources[" +
-                       std::to_string(resource_count++) + "];\n}\n";
+    if (message.options().HasExtension(api_kind)) kinds.push_back(&message);
+  }
+  // Discovery lists resources by name.
+  std::ranges::sort(kinds, {}, [](const pb::Descriptor* message) {
+    return message->options().GetExtension(api_kind).plural();
+  });
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    emit_resource(*kinds[i]);
+    specialisations += "template <>\nconst Resource& resource_of<" + cpp_type(*kinds[i]) +
+                       ">() {\n  return " + ns + "::tables::kGroupVersion.resources[" +
+                       std::to_string(i) + "];\n}\n";
   }
 
   std::string out = "// Generated from api/" + file_.name() + ". Do not edit.\n#include \"api/" +
@@ -383,7 +389,7 @@ std::string Source::emit() {
          "extern const api::GroupVersion kGroupVersion;\n}  // namespace tables\n\nnamespace {\n" +
          shared_text_ + "}  // namespace\n\nnamespace tables {\n" + enums +
          "}  // namespace tables\n\n" + types_ + "namespace {\n";
-  if (resource_count) {
+  if (!kinds.empty()) {
     out += "constinit const api::Resource kResources[] = {\n" + resources_ + "};\n";
   }
   if (!type_list.empty()) {
@@ -401,7 +407,7 @@ std::string Source::emit() {
          ",\n    .stability = api::Stability::" + std::string(kStabilities[file.stability()]) +
          ",\n    .proto_package = " + quoted(file.proto_package()) +
          ",\n    .openapi_prefix = " + quoted(file.openapi_prefix()) + ",\n";
-  if (resource_count) out += "    .resources = kResources,\n";
+  if (!kinds.empty()) out += "    .resources = kResources,\n";
   if (!type_list.empty()) out += "    .types = kTypes,\n";
   out += "};\n}  // namespace tables\n\n}  // namespace keelson::" + ns +
          "\n\nnamespace keelson::api {\n\n" + specialisations + "\n}  // namespace keelson::api\n";
