@@ -110,7 +110,8 @@ class Watch {
   virtual Task<Result<WatchBatch>> next() = 0;
 
   // Makes next(), waiting now or called later, answer even without events as soon as all up to the
-  // store's revision of this moment has been handed out. Thread-safe.
+  // store's revision of this moment has been handed out. A batch of events that goes as far is such
+  // an answer. Thread-safe.
   virtual void request_progress() = 0;
 };
 

@@ -23,6 +23,11 @@ struct Cursor {
   // Set when progress was asked for: answer once the position has reached it.
   std::optional<Revision> progress_due;
   std::optional<Completion<Result<void>>> waiter;
+
+  // Events up to the position are handed out: when that is far enough, it is the progress asked for.
+  void note_answer() {
+    if (progress_due && position >= *progress_due) progress_due.reset();
+  }
 };
 
 }  // namespace
@@ -37,8 +42,8 @@ struct WatchHub::State {
   Revision dropped;    // Events after it, up to head, are in `recent`.
   std::deque<SharedEvent> recent;
   std::size_t recent_bytes = 0;
-  std::vector<std::shared_ptr<Cursor>>
-      cursors;  // In the order of opening, which is also that of waking.
+  // In the order of opening, which is also that of waking.
+  std::vector<std::shared_ptr<Cursor>> cursors;
   bool closed = false;
 
   State(Revision start, Revision compacted_to, WatchHubOptions limits)
@@ -116,6 +121,7 @@ class HubWatch final : public Watch {
           if (progress) cursor_->progress_due.reset();
         } else if (cursor_->position >= hub_->dropped) {
           cursor_->position = hub_->collect(*cursor_, found);
+          if (!found.empty()) cursor_->note_answer();
         } else {
           from_history = true;
         }
@@ -133,6 +139,7 @@ class HubWatch final : public Watch {
         std::lock_guard lock(hub_->mutex);
         CHECK(batch.revision > position);
         cursor_->position = batch.revision;
+        if (!batch.events.empty()) cursor_->note_answer();
       } else {
         batch.events.reserve(found.size());
         for (const SharedEvent& event : found) batch.events.push_back(*event);
