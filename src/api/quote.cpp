@@ -9,37 +9,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "api/utf8.h"
+
 namespace keelson::api {
 namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
-
-struct Rune {
-  std::uint32_t code;
-  std::size_t size;
-  bool valid;
-};
-
-// The rune at the start of `text`, which is not empty; one invalid byte where it is no UTF-8.
-Rune first_rune(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto follows = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
-  const std::uint32_t first = byte(0);
-  if (first < 0x80) return {first, 1, true};
-  if (first >= 0xC2 && first < 0xE0 && follows(1)) {
-    return {(first & 0x1F) << 6 | (byte(1) & 0x3Fu), 2, true};
-  }
-  if (first >= 0xE0 && first < 0xF0 && follows(1) && follows(2)) {
-    const std::uint32_t code = (first & 0x0F) << 12 | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
-    if (code >= 0x800 && (code < 0xD800 || code > 0xDFFF)) return {code, 3, true};
-  }
-  if (first >= 0xF0 && first < 0xF5 && follows(1) && follows(2) && follows(3)) {
-    const std::uint32_t code =
-        (first & 0x07) << 18 | (byte(1) & 0x3Fu) << 12 | (byte(2) & 0x3Fu) << 6 | (byte(3) & 0x3Fu);
-    if (code >= 0x10000 && code < 0x110000) return {code, 4, true};
-  }
-  return {first, 1, false};
-}
 
 // Close to Go's unicode.IsPrint: no controls, no separators other than the space, no surrogates,
 // no private use, no format characters that are common.
