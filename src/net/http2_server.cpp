@@ -151,7 +151,7 @@ class Http2Exchange final : public HttpExchange {
     if (!responded_) {
       (void)co_await respond({.status = 500, .headers = {}, .body = {}});
     } else if (!finished_) {
-      session_.reset(*stream_, NGHTTP2_INTERNAL_ERROR);
+      session_.abort(*stream_);
     }
     session_.discard_inbound(*stream_);
   }

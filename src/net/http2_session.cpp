@@ -193,6 +193,7 @@ struct Http2Callbacks {
   static ssize_t next_data(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t limit,
                            std::uint32_t* flags, nghttp2_data_source* source, void*) {
     auto& from = *static_cast<Http2Stream*>(source->ptr);
+    if (from.outbound_size == 0 && from.aborted) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (from.outbound_size == 0 && !from.outbound_ended) {
       from.deferred = true;
       return NGHTTP2_ERR_DEFERRED;
@@ -692,6 +693,14 @@ void Http2Session::reset(Http2Stream& stream, std::uint32_t error) {
   std::lock_guard lock(mutex_);
   if (stream.closed || dead_) return;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, error);
+  schedule();
+}
+
+void Http2Session::abort(Http2Stream& stream) {
+  std::lock_guard lock(mutex_);
+  if (stream.closed || dead_) return;
+  stream.aborted = true;
+  if (std::exchange(stream.deferred, false)) nghttp2_session_resume_data(session_, stream.id);
   schedule();
 }
 

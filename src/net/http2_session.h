@@ -36,6 +36,7 @@ struct Http2Stream {
   std::size_t outbound_taken = 0;  // Of the front.
   std::size_t outbound_size = 0;
   bool outbound_ended = false;
+  bool aborted = false;   // To be reset once the outbound is sent.
   bool deferred = false;  // nghttp2 waits to hear of more outbound.
   std::optional<Completion<bool>> writer;
 
@@ -104,6 +105,8 @@ class Http2Session final : public std::enable_shared_from_this<Http2Session> {
 
   // Ends the stream if it is open; what still comes for it is dropped.
   void reset(Http2Stream& stream, std::uint32_t error);
+  // Sends what was queued, and then resets the stream: its response will never be complete.
+  void abort(Http2Stream& stream);
   void discard_inbound(Http2Stream& stream);
   // Requested when the peer goes away or the connection shuts down.
   std::stop_token gone(Http2Stream& stream);

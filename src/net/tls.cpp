@@ -233,11 +233,12 @@ Task<Result<std::unique_ptr<Stream>>> accept_now(std::unique_ptr<Stream> stream,
 
 Task<Result<std::unique_ptr<Stream>>> connect_now(std::unique_ptr<Stream> stream,
                                                   std::shared_ptr<TlsClientContext> context,
-                                                  std::string host) {
+                                                  std::string host, std::vector<std::string> alpn) {
   auto tls = std::make_unique<TlsStream>(std::move(stream), context->context);
   const std::string expected = context->server_name.empty() ? host : context->server_name;
   SSL_set_connect_state(tls->ssl());
   expect_host(tls->ssl(), expected);
+  if (!alpn.empty()) offer_protocols(tls->ssl(), alpn);
   auto done = co_await tls->handshake();
   if (done) co_return tls;
   tls->close();
@@ -264,9 +265,11 @@ Task<Result<std::unique_ptr<Stream>>> accept_tls(std::unique_ptr<Stream> stream,
 
 Task<Result<std::unique_ptr<Stream>>> connect_tls(std::unique_ptr<Stream> stream,
                                                   std::shared_ptr<TlsClientContext> context,
-                                                  std::string host, Duration timeout) {
+                                                  std::string host, Duration timeout,
+                                                  std::vector<std::string> alpn) {
   co_return in_time(co_await with_timeout(
-      timeout, connect_now(std::move(stream), std::move(context), std::move(host))));
+      timeout,
+      connect_now(std::move(stream), std::move(context), std::move(host), std::move(alpn))));
 }
 
 }  // namespace keelson::net

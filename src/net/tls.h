@@ -42,8 +42,10 @@ Result<void> replace_tls_server(TlsServerContext& context, const TlsServerOption
 Task<Result<std::unique_ptr<Stream>>> accept_tls(std::unique_ptr<Stream> stream,
                                                  std::shared_ptr<TlsServerContext> context,
                                                  Duration timeout);
+// `alpn`, unless empty, is offered instead of the context's.
 Task<Result<std::unique_ptr<Stream>>> connect_tls(std::unique_ptr<Stream> stream,
                                                   std::shared_ptr<TlsClientContext> context,
-                                                  std::string host, Duration timeout);
+                                                  std::string host, Duration timeout,
+                                                  std::vector<std::string> alpn = {});
 
 }  // namespace keelson::net

@@ -219,6 +219,12 @@ void expect_host(SSL* ssl, const std::string& host) {
   }
 }
 
+void offer_protocols(SSL* ssl, const std::vector<std::string>& protocols) {
+  const std::string wire = wire_form(protocols);
+  SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(wire.data()),
+                      static_cast<unsigned int>(wire.size()));
+}
+
 std::string certificate_refusal(SSL* ssl, const std::string& host) {
   const long error = SSL_get_verify_result(ssl);
   if (error == X509_V_OK) return "";

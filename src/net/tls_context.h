@@ -40,6 +40,7 @@ class TlsClientContext {
 void describe_client(SSL* ssl, Peer& peer);
 // Has `ssl` accept only a certificate for `host`, a name or an address.
 void expect_host(SSL* ssl, const std::string& host);
+void offer_protocols(SSL* ssl, const std::vector<std::string>& protocols);
 // Why the server's certificate was refused, in the words of Go's crypto/x509; empty if it was not.
 std::string certificate_refusal(SSL* ssl, const std::string& host);
 
