@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An optional value on the heap, for fields of API objects that may be unset: costs one pointer when
-// it is, and may hold a type that is not complete yet. Copies deeply, compares by value.
+// An optional value on the heap, for fields of API objects that may be unset: costs one pointer
+// when it is, and may hold a type that is not complete yet. Copies deeply, compares by value.
 #pragma once
 
 #include <cstddef>

@@ -37,12 +37,13 @@ inline constexpr MapMemory kMapMemory = {
       auto& entries = *static_cast<StringMap<T>*>(map);
       return &(entries.insert_or_assign(entries.end(), std::string(key), T())->second);
     },
-    .each = [](const void* map, void* context,
-               void (*visit)(void* context, std::string_view key, const void* value)) {
-      for (const auto& [key, value] : *static_cast<const StringMap<T>*>(map)) {
-        visit(context, key, &value);
-      }
-    },
+    .each =
+        [](const void* map, void* context,
+           void (*visit)(void* context, std::string_view key, const void* value)) {
+          for (const auto& [key, value] : *static_cast<const StringMap<T>*>(map)) {
+            visit(context, key, &value);
+          }
+        },
     .clear = [](void* map) { static_cast<StringMap<T>*>(map)->clear(); },
 };
 

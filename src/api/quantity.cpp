@@ -49,8 +49,7 @@ std::optional<Scale> parse_suffix(std::string_view suffix) {
   std::string_view digits = suffix.substr(1);
   if (digits.starts_with('+')) digits.remove_prefix(1);
   int exponent = 0;
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
   if (end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
   if (error == std::errc::result_out_of_range) exponent = digits[0] == '-' ? -1'000'000 : 1'000'000;
   if (suffix[1] == '+' && digits[0] == '-') return std::nullopt;

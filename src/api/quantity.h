@@ -12,9 +12,9 @@
 
 namespace keelson::api {
 
-// A count of billionths (nano) with the way it wants to be written. On parsing, what is finer than a
-// billionth is rounded away from zero, and amounts with a binary suffix are capped at 2^63-1; others
-// at about 1.7e29, where sums are capped too.
+// A count of billionths (nano) with the way it wants to be written. On parsing, what is finer than
+// a billionth is rounded away from zero, and amounts with a binary suffix are capped at 2^63-1;
+// others at about 1.7e29, where sums are capped too.
 class Quantity {
  public:
   enum class Format : std::uint8_t {

@@ -86,7 +86,8 @@ class Reader {
 
   // Any number of digits after a point or comma, or nothing.
   bool fraction(std::int64_t& nanos) {
-    if (rest_.size() < 2 || (rest_[0] != '.' && rest_[0] != ',') || !is_digit(rest_[1])) return true;
+    if (rest_.size() < 2 || (rest_[0] != '.' && rest_[0] != ',') || !is_digit(rest_[1]))
+      return true;
     rest_.remove_prefix(1);
     std::int64_t scale = 100'000'000;
     while (!rest_.empty() && is_digit(rest_[0])) {

@@ -34,11 +34,14 @@ class Order {
 std::string initial_value(const pb::FieldDescriptor& field) {
   if (field.is_repeated() || info(field).pointer()) return "";
   switch (field.type()) {
-    case pb::FieldDescriptor::TYPE_BOOL: return " = false";
+    case pb::FieldDescriptor::TYPE_BOOL:
+      return " = false";
     case pb::FieldDescriptor::TYPE_INT32:
     case pb::FieldDescriptor::TYPE_INT64:
-    case pb::FieldDescriptor::TYPE_DOUBLE: return " = 0";
-    default: return "";
+    case pb::FieldDescriptor::TYPE_DOUBLE:
+      return " = 0";
+    default:
+      return "";
   }
 }
 
@@ -74,9 +77,10 @@ void emit_struct(std::string& out, const pb::Descriptor& message) {
 
 std::string emit_header(const pb::FileDescriptor& file) {
   std::string out = "// Generated from api/" + file.name() + ". Do not edit.\n#pragma once\n\n";
-  out += "#include <cstdint>\n#include <functional>\n#include <map>\n#include <optional>\n"
-         "#include <string>\n#include <string_view>\n#include <vector>\n\n"
-         "#include \"api/box.h\"\n#include \"api/scalars.h\"\n#include \"api/schema.h\"\n";
+  out +=
+      "#include <cstdint>\n#include <functional>\n#include <map>\n#include <optional>\n"
+      "#include <string>\n#include <string_view>\n#include <vector>\n\n"
+      "#include \"api/box.h\"\n#include \"api/scalars.h\"\n#include \"api/schema.h\"\n";
   for (int i = 0; i < file.dependency_count(); ++i) {
     const std::string& ref = info(*file.dependency(i)).ref();
     if (!ref.empty()) out += "#include \"api/" + ref + ".h\"\n";

@@ -11,17 +11,15 @@ namespace keelson::generator {
 namespace {
 
 constexpr std::string_view kKeywords[] = {
-    "alignas",   "alignof",   "and",          "asm",       "auto",      "bitand",   "bitor",
-    "bool",      "break",     "case",         "catch",     "char",      "class",    "compl",
-    "concept",   "const",     "continue",     "default",   "delete",    "do",       "double",
-    "else",      "enum",      "explicit",     "export",    "extern",    "false",    "float",
-    "for",       "friend",    "goto",         "if",        "inline",    "int",      "long",
-    "mutable",   "namespace", "new",          "noexcept",  "not",       "nullptr",  "operator",
-    "or",        "private",   "protected",    "public",    "register",  "requires", "return",
-    "short",     "signed",    "sizeof",       "static",    "struct",    "switch",   "template",
-    "this",      "throw",     "true",         "try",       "typedef",   "typeid",   "typename",
-    "union",     "unsigned",  "using",        "virtual",   "void",      "volatile", "while",
-    "xor",
+    "alignas",  "alignof",  "and",     "asm",     "auto",      "bitand", "bitor",    "bool",
+    "break",    "case",     "catch",   "char",    "class",     "compl",  "concept",  "const",
+    "continue", "default",  "delete",  "do",      "double",    "else",   "enum",     "explicit",
+    "export",   "extern",   "false",   "float",   "for",       "friend", "goto",     "if",
+    "inline",   "int",      "long",    "mutable", "namespace", "new",    "noexcept", "not",
+    "nullptr",  "operator", "or",      "private", "protected", "public", "register", "requires",
+    "return",   "short",    "signed",  "sizeof",  "static",    "struct", "switch",   "template",
+    "this",     "throw",    "true",    "try",     "typedef",   "typeid", "typename", "union",
+    "unsigned", "using",    "virtual", "void",    "volatile",  "while",  "xor",
 };
 
 std::string safe(std::string name) {
@@ -93,16 +91,23 @@ std::string cpp_namespace(const pb::FileDescriptor& file) {
 
 std::string cpp_type(const pb::Descriptor& message) {
   switch (info(message).scalar()) {
-    case TypeInfo::TIME: return "api::Time";
-    case TypeInfo::MICRO_TIME: return "api::MicroTime";
-    case TypeInfo::DURATION: return "api::Duration";
-    case TypeInfo::QUANTITY: return "api::Quantity";
-    case TypeInfo::INT_OR_STRING: return "api::IntOrString";
+    case TypeInfo::TIME:
+      return "api::Time";
+    case TypeInfo::MICRO_TIME:
+      return "api::MicroTime";
+    case TypeInfo::DURATION:
+      return "api::Duration";
+    case TypeInfo::QUANTITY:
+      return "api::Quantity";
+    case TypeInfo::INT_OR_STRING:
+      return "api::IntOrString";
     case TypeInfo::JSON:
     case TypeInfo::SCHEMA_OR_BOOL:
     case TypeInfo::SCHEMA_OR_ARRAY:
-    case TypeInfo::SCHEMA_OR_STRING_ARRAY: return "api::RawJson";
-    case TypeInfo::NONE: break;
+    case TypeInfo::SCHEMA_OR_STRING_ARRAY:
+      return "api::RawJson";
+    case TypeInfo::NONE:
+      break;
   }
   if (info(message).list_message()) return cpp_member_type(*message.field(0));
   return cpp_namespace(*message.file()) + "::" + message.name();
@@ -141,14 +146,22 @@ std::vector<Member> members(const pb::Descriptor& message) {
 
 std::string cpp_value_type(const pb::FieldDescriptor& field) {
   switch (field.type()) {
-    case pb::FieldDescriptor::TYPE_STRING: return "std::string";
-    case pb::FieldDescriptor::TYPE_BYTES: return "api::Bytes";
-    case pb::FieldDescriptor::TYPE_BOOL: return field.is_repeated() ? "api::Flag" : "bool";
-    case pb::FieldDescriptor::TYPE_INT32: return "std::int32_t";
-    case pb::FieldDescriptor::TYPE_INT64: return "std::int64_t";
-    case pb::FieldDescriptor::TYPE_DOUBLE: return "double";
-    case pb::FieldDescriptor::TYPE_MESSAGE: return cpp_type(*field.message_type());
-    default: return "void";
+    case pb::FieldDescriptor::TYPE_STRING:
+      return "std::string";
+    case pb::FieldDescriptor::TYPE_BYTES:
+      return "api::Bytes";
+    case pb::FieldDescriptor::TYPE_BOOL:
+      return field.is_repeated() ? "api::Flag" : "bool";
+    case pb::FieldDescriptor::TYPE_INT32:
+      return "std::int32_t";
+    case pb::FieldDescriptor::TYPE_INT64:
+      return "std::int64_t";
+    case pb::FieldDescriptor::TYPE_DOUBLE:
+      return "double";
+    case pb::FieldDescriptor::TYPE_MESSAGE:
+      return cpp_type(*field.message_type());
+    default:
+      return "void";
   }
 }
 
@@ -181,8 +194,7 @@ std::vector<Constant> constants(const pb::EnumDescriptor& enumeration) {
     std::string name = value->name();
     if (!plain) {
       const std::string text = literal(*value);
-      name = is_capitalised_identifier(text) ? text
-                                             : without_type_prefix(name, enumeration.name());
+      name = is_capitalised_identifier(text) ? text : without_type_prefix(name, enumeration.name());
     }
     // Names of signals are macros.
     if (name.starts_with("SIG") && name.size() > 3) name += '_';

@@ -86,29 +86,53 @@ std::string Source::value_ref(const pb::FieldDescriptor& field, const std::strin
                               const pb::FileDescriptor& file) {
   std::string shape;
   switch (field.type()) {
-    case pb::FieldDescriptor::TYPE_STRING: shape = "String"; break;
-    case pb::FieldDescriptor::TYPE_BYTES: shape = "Bytes"; break;
-    case pb::FieldDescriptor::TYPE_BOOL: shape = "Bool"; break;
-    case pb::FieldDescriptor::TYPE_INT32: shape = "Int32"; break;
-    case pb::FieldDescriptor::TYPE_INT64: shape = "Int64"; break;
-    case pb::FieldDescriptor::TYPE_DOUBLE: shape = "Double"; break;
-    default: break;
+    case pb::FieldDescriptor::TYPE_STRING:
+      shape = "String";
+      break;
+    case pb::FieldDescriptor::TYPE_BYTES:
+      shape = "Bytes";
+      break;
+    case pb::FieldDescriptor::TYPE_BOOL:
+      shape = "Bool";
+      break;
+    case pb::FieldDescriptor::TYPE_INT32:
+      shape = "Int32";
+      break;
+    case pb::FieldDescriptor::TYPE_INT64:
+      shape = "Int64";
+      break;
+    case pb::FieldDescriptor::TYPE_DOUBLE:
+      shape = "Double";
+      break;
+    default:
+      break;
   }
   std::string rest;
   if (!enumeration.empty()) rest += ", .enumeration = " + enum_address(enumeration, file);
   if (const auto* message = field.message_type()) {
     switch (info(*message).scalar()) {
-      case TypeInfo::TIME: shape = "Time"; break;
-      case TypeInfo::MICRO_TIME: shape = "MicroTime"; break;
-      case TypeInfo::DURATION: shape = "Duration"; break;
-      case TypeInfo::QUANTITY: shape = "Quantity"; break;
-      case TypeInfo::INT_OR_STRING: shape = "IntOrString"; break;
+      case TypeInfo::TIME:
+        shape = "Time";
+        break;
+      case TypeInfo::MICRO_TIME:
+        shape = "MicroTime";
+        break;
+      case TypeInfo::DURATION:
+        shape = "Duration";
+        break;
+      case TypeInfo::QUANTITY:
+        shape = "Quantity";
+        break;
+      case TypeInfo::INT_OR_STRING:
+        shape = "IntOrString";
+        break;
       case TypeInfo::NONE:
         if (info(*message).list_message()) {
           const auto& items = *message->field(0);
           return "{.shape = api::Shape::List, .element = &" +
-                 shared("api::TypeRef", value_ref(items, "", file)) + ", .list = &api::kListMemory<" +
-                 cpp_value_type(items) + ">, .list_message = true}";
+                 shared("api::TypeRef", value_ref(items, "", file)) +
+                 ", .list = &api::kListMemory<" + cpp_value_type(items) +
+                 ">, .list_message = true}";
         }
         shape = "Struct";
         rest += ", .type = " + type_address(*message);
@@ -252,13 +276,20 @@ void Source::emit_type(const pb::Descriptor& message) {
   }
   if (is_root(message)) add("root", "true");
   switch (type_info.scalar()) {
-    case TypeInfo::JSON: add("json_form", "api::JsonForm::Any"); break;
-    case TypeInfo::SCHEMA_OR_BOOL: add("json_form", "api::JsonForm::SchemaOrBool"); break;
-    case TypeInfo::SCHEMA_OR_ARRAY: add("json_form", "api::JsonForm::SchemaOrArray"); break;
+    case TypeInfo::JSON:
+      add("json_form", "api::JsonForm::Any");
+      break;
+    case TypeInfo::SCHEMA_OR_BOOL:
+      add("json_form", "api::JsonForm::SchemaOrBool");
+      break;
+    case TypeInfo::SCHEMA_OR_ARRAY:
+      add("json_form", "api::JsonForm::SchemaOrArray");
+      break;
     case TypeInfo::SCHEMA_OR_STRING_ARRAY:
       add("json_form", "api::JsonForm::SchemaOrStringArray");
       break;
-    default: break;
+    default:
+      break;
   }
   if (type_info.atomic()) add("map_type", "api::MapType::Atomic");
   if (const auto text = doc(message); !text.empty()) add("doc", quoted(text));
@@ -294,8 +325,8 @@ void Source::emit_resource(const pb::Descriptor& message) {
   if (kind.subresource_size()) {
     std::string value = "{\n";
     for (const auto& sub : kind.subresource()) {
-      value += "    {.name = " + quoted(sub.name()) + ", .verbs = " +
-               (sub.verb_size() ? strings(sub.verb()) : strings(kSubresourceVerbs));
+      value += "    {.name = " + quoted(sub.name()) +
+               ", .verbs = " + (sub.verb_size() ? strings(sub.verb()) : strings(kSubresourceVerbs));
       if (sub.has_body()) {
         const auto dot = sub.body().rfind('.');
         const auto slash = sub.body().find('/');
@@ -382,8 +413,9 @@ std::string Source::emit() {
 
   std::string out = "// Generated from api/" + file_.name() + ". Do not edit.\n#include \"api/" +
                     file.ref() + ".h\"\n\n#include <cstddef>\n\n#include \"api/memory.h\"\n\n";
-  out += "// Offsets into structs that hold library types work on all compilers of interest.\n"
-         "#pragma clang diagnostic ignored \"-Winvalid-offsetof\"\n\n";
+  out +=
+      "// Offsets into structs that hold library types work on all compilers of interest.\n"
+      "#pragma clang diagnostic ignored \"-Winvalid-offsetof\"\n\n";
   for (const auto& declaration : foreign_) out += declaration;
   out += "\nnamespace keelson::" + ns + " {\n\nnamespace tables {\n" + declarations +
          "extern const api::GroupVersion kGroupVersion;\n}  // namespace tables\n\nnamespace {\n" +
@@ -397,7 +429,9 @@ std::string Source::emit() {
   }
   static constexpr std::string_view kUses[] = {"Served", "Webhook", "Body", "Discovery", "Shared"};
   static constexpr std::string_view kStabilities[] = {"Ga", "Beta", "Alpha"};
-  out += "}  // namespace\n\nnamespace tables {\nconstinit const api::GroupVersion kGroupVersion = {\n";
+  out +=
+      "}  // namespace\n\nnamespace tables {\nconstinit const api::GroupVersion kGroupVersion = "
+      "{\n";
   out += "    .ref = " + quoted(file.ref()) + ",\n    .group = " + quoted(file.group()) +
          ",\n    .version = " + quoted(file.version()) +
          ",\n    .group_priority = " + std::to_string(file.group_priority()) +
@@ -426,14 +460,15 @@ std::string emit_registry(const std::vector<const pb::FileDescriptor*>& files) {
     const auto key = [](const pb::FileDescriptor& file) {
       const FileInfo& i = info(file);
       const bool core = i.use() == FileInfo::SERVED && i.group().empty();
-      const int priority = i.use() == FileInfo::SERVED && !i.group_priority() ? 1 << 30
-                                                                              : i.group_priority();
+      const int priority =
+          i.use() == FileInfo::SERVED && !i.group_priority() ? 1 << 30 : i.group_priority();
       return std::tuple(i.use() == FileInfo::SERVED ? 0 : 1, core ? 0 : 1, -priority, i.group(),
                         -i.version_priority(), i.ref());
     };
     return key(*a) < key(*b);
   });
-  std::string out = "// Generated from all files of api/. Do not edit.\n#include \"api/schema.h\"\n\n";
+  std::string out =
+      "// Generated from all files of api/. Do not edit.\n#include \"api/schema.h\"\n\n";
   std::string list;
   for (const auto* file : order) {
     const std::string ns = cpp_namespace(*file);
@@ -441,10 +476,13 @@ std::string emit_registry(const std::vector<const pb::FileDescriptor*>& files) {
            "::tables {\nextern const api::GroupVersion kGroupVersion;\n}\n";
     list += "    &" + ns + "::tables::kGroupVersion,\n";
   }
-  return out + "\nnamespace keelson::api {\n\nnamespace {\n"
-         "constinit const GroupVersion* const kGroupVersions[] = {\n" + list +
+  return out +
+         "\nnamespace keelson::api {\n\nnamespace {\n"
+         "constinit const GroupVersion* const kGroupVersions[] = {\n" +
+         list +
          "};\n}  // namespace\n\n"
-         "std::span<const GroupVersion* const> builtin_group_versions() { return kGroupVersions; }\n"
+         "std::span<const GroupVersion* const> builtin_group_versions() { return kGroupVersions; "
+         "}\n"
          "\n}  // namespace keelson::api\n";
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,7 +52,8 @@ Result<void> decode_json(const Type& type, std::string_view text, void* out);
 template <class T>
 Result<T> decode(const Document& document) {
   T value;
-  if (auto done = decode(document, type_of<T>(), &value); !done) return fail(std::move(done).error());
+  if (auto done = decode(document, type_of<T>(), &value); !done)
+    return fail(std::move(done).error());
   return value;
 }
 template <class T>
@@ -66,7 +68,8 @@ Result<T> decode_json(std::string_view text) {
 // From a struct, as upstream writes it: kind and apiVersion first if the type is a root, members in
 // table order, empty ones left out where declared so. An empty list that is always written is null,
 // or [] as a direct member of a root type (`items`).
-Document encode_document(const Type& type, const void* value, boost::json::storage_ptr storage = {});
+Document encode_document(const Type& type, const void* value,
+                         boost::json::storage_ptr storage = {});
 std::string encode_json(const Type& type, const void* value);
 void append_json(std::string& out, const Type& type, const void* value);
 
@@ -81,15 +84,16 @@ std::string encode_json(const T& value) {
 
 enum class UnknownFields : std::uint8_t { Drop, Keep };
 
-// Members that the type does not have. Paths such as "spec.containers[0].foo", at most kFindingsMax.
+// Members that the type does not have. Paths such as "spec.containers[0].foo", at most
+// kFindingsMax.
 struct NormalizeFindings {
   std::vector<std::string> unknown;
 };
 
 // Brings a document of `type` to the form in which upstream would write it back: values checked
 // against their types, nulls dropped, quantities, times and durations canonical, members in table
-// order after kind and apiVersion (kept as they are), map keys sorted, empty members dropped or added
-// as the table says. Applying it twice changes nothing more.
+// order after kind and apiVersion (kept as they are), map keys sorted, empty members dropped or
+// added as the table says. Applying it twice changes nothing more.
 Result<NormalizeFindings> normalize(Document& document, const Type& type,
                                     UnknownFields unknown = UnknownFields::Drop);
 

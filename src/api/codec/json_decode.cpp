@@ -20,12 +20,18 @@ class DocumentCursor {
 
   Kind kind() const {
     switch (value_->kind()) {
-      case boost::json::kind::null: return Kind::Null;
-      case boost::json::kind::bool_: return Kind::Bool;
-      case boost::json::kind::string: return Kind::String;
-      case boost::json::kind::array: return Kind::Array;
-      case boost::json::kind::object: return Kind::Object;
-      default: return Kind::Number;
+      case boost::json::kind::null:
+        return Kind::Null;
+      case boost::json::kind::bool_:
+        return Kind::Bool;
+      case boost::json::kind::string:
+        return Kind::String;
+      case boost::json::kind::array:
+        return Kind::Array;
+      case boost::json::kind::object:
+        return Kind::Object;
+      default:
+        return Kind::Number;
     }
   }
   void take_null() {}
@@ -128,9 +134,12 @@ class TextCursor {
 
 std::string number_text(const JsonNumber& number) {
   switch (number.kind) {
-    case JsonNumber::Kind::Int64: return std::to_string(number.int64);
-    case JsonNumber::Kind::Uint64: return std::to_string(number.uint64);
-    case JsonNumber::Kind::Double: break;
+    case JsonNumber::Kind::Int64:
+      return std::to_string(number.int64);
+    case JsonNumber::Kind::Uint64:
+      return std::to_string(number.uint64);
+    case JsonNumber::Kind::Double:
+      break;
   }
   std::string out;
   append_json_number(out, number.number);
@@ -172,13 +181,26 @@ class Decoder {
     std::string_view got;
     std::string number;
     switch (in.kind()) {
-      case Kind::None: break;
-      case Kind::Null: got = "null"; break;
-      case Kind::Bool: got = "bool"; break;
-      case Kind::String: got = "string"; break;
-      case Kind::Array: got = "array"; break;
-      case Kind::Object: got = "object"; break;
-      case Kind::Number: got = "number"; break;
+      case Kind::None:
+        break;
+      case Kind::Null:
+        got = "null";
+        break;
+      case Kind::Bool:
+        got = "bool";
+        break;
+      case Kind::String:
+        got = "string";
+        break;
+      case Kind::Array:
+        got = "array";
+        break;
+      case Kind::Object:
+        got = "object";
+        break;
+      case Kind::Number:
+        got = "number";
+        break;
     }
     if (auto state = in.state(); !state) return fail(std::move(state).error());
     return fail(type_mismatch(got, go_type, path));
@@ -206,9 +228,15 @@ class Decoder {
     if (in.kind() != Kind::Number) return mismatch(in, "float64", path);
     const JsonNumber number = in.take_number();
     switch (number.kind) {
-      case JsonNumber::Kind::Int64: out = static_cast<double>(number.int64); break;
-      case JsonNumber::Kind::Uint64: out = static_cast<double>(number.uint64); break;
-      case JsonNumber::Kind::Double: out = number.number; break;
+      case JsonNumber::Kind::Int64:
+        out = static_cast<double>(number.int64);
+        break;
+      case JsonNumber::Kind::Uint64:
+        out = static_cast<double>(number.uint64);
+        break;
+      case JsonNumber::Kind::Double:
+        out = number.number;
+        break;
     }
     return in.state();
   }
@@ -249,9 +277,12 @@ class Decoder {
         if (kind != Kind::Bool) return mismatch(in, "bool", path);
         as<bool>(out) = in.take_bool();
         return in.state();
-      case Shape::Int32: return integer(in, as<std::int32_t>(out), "int32", path);
-      case Shape::Int64: return integer(in, as<std::int64_t>(out), "int64", path);
-      case Shape::Double: return real(in, as<double>(out), path);
+      case Shape::Int32:
+        return integer(in, as<std::int32_t>(out), "int32", path);
+      case Shape::Int64:
+        return integer(in, as<std::int64_t>(out), "int64", path);
+      case Shape::Double:
+        return real(in, as<double>(out), path);
       case Shape::Bytes: {
         if (kind != Kind::String) return mismatch(in, "[]uint8", path);
         const std::string_view text = in.take_string();
@@ -260,10 +291,14 @@ class Decoder {
         as<Bytes>(out) = Bytes(std::move(bytes));
         return {};
       }
-      case Shape::Time: return parsed(in, as<Time>(out), path);
-      case Shape::MicroTime: return parsed(in, as<MicroTime>(out), path);
-      case Shape::Duration: return parsed(in, as<Duration>(out), path);
-      case Shape::Quantity: return quantity(in, as<Quantity>(out));
+      case Shape::Time:
+        return parsed(in, as<Time>(out), path);
+      case Shape::MicroTime:
+        return parsed(in, as<MicroTime>(out), path);
+      case Shape::Duration:
+        return parsed(in, as<Duration>(out), path);
+      case Shape::Quantity:
+        return quantity(in, as<Quantity>(out));
       case Shape::IntOrString: {
         auto& target = as<IntOrString>(out);
         if (kind == Kind::String) {
@@ -280,7 +315,8 @@ class Decoder {
         as<RawJson>(out).text = text == "null" ? std::string() : std::move(text);
         return in.state();
       }
-      case Shape::Struct: return object(in, *type.type, out, path);
+      case Shape::Struct:
+        return object(in, *type.type, out, path);
       case Shape::List: {
         if (kind != Kind::Array) return mismatch(in, go_type_name(type), path);
         type.list->clear(out);

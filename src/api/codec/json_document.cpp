@@ -28,22 +28,37 @@ class Parser {
   void value(Document& out, const Path* path) {
     using Kind = JsonReader::Kind;
     switch (reader_.peek()) {
-      case Kind::None: return;
-      case Kind::Null: return reader_.take_null();
-      case Kind::Bool: out.emplace_bool() = reader_.take_bool(); return;
-      case Kind::String: out.emplace_string() = reader_.take_string(); return;
-      case Kind::Number: return number(out);
-      case Kind::Object: return object(out.emplace_object(), path);
-      case Kind::Array: return array(out.emplace_array(), path);
+      case Kind::None:
+        return;
+      case Kind::Null:
+        return reader_.take_null();
+      case Kind::Bool:
+        out.emplace_bool() = reader_.take_bool();
+        return;
+      case Kind::String:
+        out.emplace_string() = reader_.take_string();
+        return;
+      case Kind::Number:
+        return number(out);
+      case Kind::Object:
+        return object(out.emplace_object(), path);
+      case Kind::Array:
+        return array(out.emplace_array(), path);
     }
   }
 
   void number(Document& out) {
     const JsonNumber number = reader_.take_number();
     switch (number.kind) {
-      case JsonNumber::Kind::Int64: out.emplace_int64() = number.int64; return;
-      case JsonNumber::Kind::Uint64: out.emplace_uint64() = number.uint64; return;
-      case JsonNumber::Kind::Double: out.emplace_double() = number.number; return;
+      case JsonNumber::Kind::Int64:
+        out.emplace_int64() = number.int64;
+        return;
+      case JsonNumber::Kind::Uint64:
+        out.emplace_uint64() = number.uint64;
+        return;
+      case JsonNumber::Kind::Double:
+        out.emplace_double() = number.number;
+        return;
     }
   }
 
@@ -81,8 +96,7 @@ class Parser {
 
 Result<Document> parse_json(std::string_view text, ParseOptions options, ParseFindings* findings) {
   if (options.size_max && text.size() > options.size_max) {
-    return fail(Reason::RequestEntityTooLarge,
-                "limit is " + std::to_string(options.size_max));
+    return fail(Reason::RequestEntityTooLarge, "limit is " + std::to_string(options.size_max));
   }
   return Parser(text, options, findings).parse();
 }
@@ -93,19 +107,33 @@ void append_json_string(std::string& out, std::string_view text) {
   std::size_t begin = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') [[likely]] continue;
+    if (c >= 0x20 && c != '"' && c != '\\') [[likely]]
+      continue;
     out.append(text, begin, i - begin);
     begin = i + 1;
     out += '\\';
     switch (c) {
       case '"':
-      case '\\': out += text[i]; break;
-      case '\n': out += 'n'; break;
-      case '\r': out += 'r'; break;
-      case '\t': out += 't'; break;
-      case '\b': out += 'b'; break;
-      case '\f': out += 'f'; break;
-      default: out.append("u00").append(1, kHex[c >> 4]).append(1, kHex[c & 15]);
+      case '\\':
+        out += text[i];
+        break;
+      case '\n':
+        out += 'n';
+        break;
+      case '\r':
+        out += 'r';
+        break;
+      case '\t':
+        out += 't';
+        break;
+      case '\b':
+        out += 'b';
+        break;
+      case '\f':
+        out += 'f';
+        break;
+      default:
+        out.append("u00").append(1, kHex[c >> 4]).append(1, kHex[c & 15]);
     }
   }
   out.append(text, begin, text.size() - begin);
@@ -117,8 +145,8 @@ void append_json_number(std::string& out, double number) {
     out += "null";  // JSON has no such numbers.
     return;
   }
-  // The shortest digits that read back the same, laid out as Go does: without an exponent for all but
-  // very large and very small numbers.
+  // The shortest digits that read back the same, laid out as Go does: without an exponent for all
+  // but very large and very small numbers.
   char buffer[32];
   const auto [end, error] =
       std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific);
@@ -151,12 +179,24 @@ void append_json_number(std::string& out, double number) {
 
 void append_json(std::string& out, const Document& document) {
   switch (document.kind()) {
-    case boost::json::kind::null: out += "null"; return;
-    case boost::json::kind::bool_: out += document.get_bool() ? "true" : "false"; return;
-    case boost::json::kind::int64: out += std::to_string(document.get_int64()); return;
-    case boost::json::kind::uint64: out += std::to_string(document.get_uint64()); return;
-    case boost::json::kind::double_: append_json_number(out, document.get_double()); return;
-    case boost::json::kind::string: append_json_string(out, document.get_string()); return;
+    case boost::json::kind::null:
+      out += "null";
+      return;
+    case boost::json::kind::bool_:
+      out += document.get_bool() ? "true" : "false";
+      return;
+    case boost::json::kind::int64:
+      out += std::to_string(document.get_int64());
+      return;
+    case boost::json::kind::uint64:
+      out += std::to_string(document.get_uint64());
+      return;
+    case boost::json::kind::double_:
+      append_json_number(out, document.get_double());
+      return;
+    case boost::json::kind::string:
+      append_json_string(out, document.get_string());
+      return;
     case boost::json::kind::array: {
       out += '[';
       bool first = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Structs to text and to documents. One walk over the tables serves both, through a writer that takes
-// one value after the other.
+// Structs to text and to documents. One walk over the tables serves both, through a writer that
+// takes one value after the other.
 #include "api/codec/json.h"
 #include "api/codec/json_reader.h"
 #include "api/scalars.h"
@@ -123,23 +123,35 @@ class Encoder {
   // Whether `omitempty` leaves a value out that is no pointer.
   static bool is_empty(const TypeRef& type, const void* memory) {
     switch (type.shape) {
-      case Shape::String: return as<std::string>(memory).empty();
-      case Shape::Bool: return !as<bool>(memory);
-      case Shape::Int32: return as<std::int32_t>(memory) == 0;
-      case Shape::Int64: return as<std::int64_t>(memory) == 0;
-      case Shape::Double: return as<double>(memory) == 0;
-      case Shape::Bytes: return as<Bytes>(memory).empty();
-      case Shape::List: return type.list->size(memory) == 0;
-      case Shape::Map: return type.map->size(memory) == 0;
-      default: return false;
+      case Shape::String:
+        return as<std::string>(memory).empty();
+      case Shape::Bool:
+        return !as<bool>(memory);
+      case Shape::Int32:
+        return as<std::int32_t>(memory) == 0;
+      case Shape::Int64:
+        return as<std::int64_t>(memory) == 0;
+      case Shape::Double:
+        return as<double>(memory) == 0;
+      case Shape::Bytes:
+        return as<Bytes>(memory).empty();
+      case Shape::List:
+        return type.list->size(memory) == 0;
+      case Shape::Map:
+        return type.map->size(memory) == 0;
+      default:
+        return false;
     }
   }
 
   static bool is_zero(const TypeRef& type, const void* memory) {
     switch (type.shape) {
-      case Shape::Time: return !as<Time>(memory).is_set();
-      case Shape::MicroTime: return !as<MicroTime>(memory).is_set();
-      default: return is_empty(type, memory);
+      case Shape::Time:
+        return !as<Time>(memory).is_set();
+      case Shape::MicroTime:
+        return !as<MicroTime>(memory).is_set();
+      default:
+        return is_empty(type, memory);
     }
   }
 
@@ -187,16 +199,26 @@ class Encoder {
 
   void value(const TypeRef& type, const void* memory) {
     switch (type.shape) {
-      case Shape::String: return out_.string(as<std::string>(memory));
-      case Shape::Bool: return out_.boolean(as<bool>(memory));
-      case Shape::Int32: return out_.integer(as<std::int32_t>(memory));
-      case Shape::Int64: return out_.integer(as<std::int64_t>(memory));
-      case Shape::Double: return out_.real(as<double>(memory));
-      case Shape::Bytes: return out_.string(base64_encode(as<Bytes>(memory)));
-      case Shape::Time: return optional_string(as<Time>(memory).text());
-      case Shape::MicroTime: return optional_string(as<MicroTime>(memory).text());
-      case Shape::Duration: return out_.string(as<Duration>(memory).text());
-      case Shape::Quantity: return out_.string(as<Quantity>(memory).text());
+      case Shape::String:
+        return out_.string(as<std::string>(memory));
+      case Shape::Bool:
+        return out_.boolean(as<bool>(memory));
+      case Shape::Int32:
+        return out_.integer(as<std::int32_t>(memory));
+      case Shape::Int64:
+        return out_.integer(as<std::int64_t>(memory));
+      case Shape::Double:
+        return out_.real(as<double>(memory));
+      case Shape::Bytes:
+        return out_.string(base64_encode(as<Bytes>(memory)));
+      case Shape::Time:
+        return optional_string(as<Time>(memory).text());
+      case Shape::MicroTime:
+        return optional_string(as<MicroTime>(memory).text());
+      case Shape::Duration:
+        return out_.string(as<Duration>(memory).text());
+      case Shape::Quantity:
+        return out_.string(as<Quantity>(memory).text());
       case Shape::IntOrString: {
         const auto& either = as<IntOrString>(memory);
         return either.is_int() ? out_.integer(either.int_value())
@@ -222,12 +244,11 @@ class Encoder {
           const TypeRef* element;
         } context{this, type.element};
         out_.begin_object();
-        type.map->each(memory, &context,
-                       [](void* opaque, std::string_view key, const void* entry) {
-                         const auto& [encoder, element] = *static_cast<Context*>(opaque);
-                         encoder->out_.key(key);
-                         encoder->value(*element, entry);
-                       });
+        type.map->each(memory, &context, [](void* opaque, std::string_view key, const void* entry) {
+          const auto& [encoder, element] = *static_cast<Context*>(opaque);
+          encoder->out_.key(key);
+          encoder->value(*element, entry);
+        });
         return out_.end_object();
       }
     }

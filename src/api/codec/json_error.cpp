@@ -24,20 +24,34 @@ std::string go_type_name(const TypeRef& type) {
     case Shape::String:
       return type.enumeration ? qualified(type.enumeration->package, type.enumeration->name)
                               : "string";
-    case Shape::Bool: return "bool";
-    case Shape::Int32: return "int32";
-    case Shape::Int64: return "int64";
-    case Shape::Double: return "float64";
-    case Shape::Bytes: return "[]uint8";
-    case Shape::Time: return "v1.Time";
-    case Shape::MicroTime: return "v1.MicroTime";
-    case Shape::Duration: return "v1.Duration";
-    case Shape::Quantity: return "resource.Quantity";
-    case Shape::IntOrString: return "intstr.IntOrString";
-    case Shape::Json: return type.type ? go_type_name(*type.type) : "interface {}";
-    case Shape::Struct: return go_type_name(*type.type);
-    case Shape::List: return "[]" + go_type_name(*type.element);
-    case Shape::Map: return "map[string]" + go_type_name(*type.element);
+    case Shape::Bool:
+      return "bool";
+    case Shape::Int32:
+      return "int32";
+    case Shape::Int64:
+      return "int64";
+    case Shape::Double:
+      return "float64";
+    case Shape::Bytes:
+      return "[]uint8";
+    case Shape::Time:
+      return "v1.Time";
+    case Shape::MicroTime:
+      return "v1.MicroTime";
+    case Shape::Duration:
+      return "v1.Duration";
+    case Shape::Quantity:
+      return "resource.Quantity";
+    case Shape::IntOrString:
+      return "intstr.IntOrString";
+    case Shape::Json:
+      return type.type ? go_type_name(*type.type) : "interface {}";
+    case Shape::Struct:
+      return go_type_name(*type.type);
+    case Shape::List:
+      return "[]" + go_type_name(*type.element);
+    case Shape::Map:
+      return "map[string]" + go_type_name(*type.element);
   }
   return {};
 }
@@ -47,7 +61,8 @@ Status type_mismatch(std::string_view got, const std::string& go_type, const Pat
   const Path* field = path;
   while (field && field->struct_name.empty()) field = field->parent;
   if (field) {
-    message += "struct field " + std::string(field->struct_name) + "." + field->go_text() + " of type ";
+    message +=
+        "struct field " + std::string(field->struct_name) + "." + field->go_text() + " of type ";
   } else {
     message += "value of type ";
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A document as upstream would write it after reading it into its Go types, without those types.
-// Members are checked in the order in which they stand, so that findings and the first error come in
-// that order, too; then they are put into the table's order.
+// Members are checked in the order in which they stand, so that findings and the first error come
+// in that order, too; then they are put into the table's order.
 #include <algorithm>
 #include <limits>
 
@@ -17,12 +17,18 @@ using boost::json::kind;
 
 std::string got(const Document& value) {
   switch (value.kind()) {
-    case kind::null: return "null";
-    case kind::bool_: return "bool";
-    case kind::string: return "string";
-    case kind::array: return "array";
-    case kind::object: return "object";
-    default: return "number";
+    case kind::null:
+      return "null";
+    case kind::bool_:
+      return "bool";
+    case kind::string:
+      return "string";
+    case kind::array:
+      return "array";
+    case kind::object:
+      return "object";
+    default:
+      return "number";
   }
 }
 
@@ -69,10 +75,11 @@ class Normalizer {
     if (kind_name) result.emplace("kind", std::move(*kind_name));
     if (api_version) result.emplace("apiVersion", std::move(*api_version));
     for (std::size_t i = 0; i < found.size(); ++i) {
-      TRY_OK(place(result, type.fields[i], found[i], Path{.parent = path,
-                                                          .name = type.fields[i].json,
-                                                          .is_element = false,
-                                                          .struct_name = type.name}));
+      TRY_OK(place(result, type.fields[i], found[i],
+                   Path{.parent = path,
+                        .name = type.fields[i].json,
+                        .is_element = false,
+                        .struct_name = type.name}));
     }
     if (keep_unknown_ || type.preserve_unknown_fields) {
       for (auto* member : unknown) result.emplace(member->key(), std::move(member->value()));
@@ -100,7 +107,8 @@ class Normalizer {
       case Shape::Struct:
       case Shape::Quantity:
       case Shape::Duration:
-      case Shape::IntOrString: break;  // Never left out.
+      case Shape::IntOrString:
+        break;  // Never left out.
       case Shape::Time:
       case Shape::MicroTime:
       case Shape::Json:
@@ -119,14 +127,22 @@ class Normalizer {
 
   static bool is_empty(const Document& value) {
     switch (value.kind()) {
-      case kind::null: return true;
-      case kind::bool_: return !value.get_bool();
-      case kind::int64: return value.get_int64() == 0;
-      case kind::uint64: return value.get_uint64() == 0;
-      case kind::double_: return value.get_double() == 0;
-      case kind::string: return value.get_string().empty();
-      case kind::array: return value.get_array().empty();
-      case kind::object: return value.get_object().empty();
+      case kind::null:
+        return true;
+      case kind::bool_:
+        return !value.get_bool();
+      case kind::int64:
+        return value.get_int64() == 0;
+      case kind::uint64:
+        return value.get_uint64() == 0;
+      case kind::double_:
+        return value.get_double() == 0;
+      case kind::string:
+        return value.get_string().empty();
+      case kind::array:
+        return value.get_array().empty();
+      case kind::object:
+        return value.get_object().empty();
     }
     return false;
   }
@@ -134,16 +150,29 @@ class Normalizer {
   // The value that a type has when nothing is given. `out` is null.
   Result<void> zero(Document& out, const TypeRef& type, const Path* path) {
     switch (type.shape) {
-      case Shape::String: out.emplace_string(); return {};
-      case Shape::Bool: out = false; return {};
+      case Shape::String:
+        out.emplace_string();
+        return {};
+      case Shape::Bool:
+        out = false;
+        return {};
       case Shape::Int32:
       case Shape::Int64:
       case Shape::Double:
-      case Shape::IntOrString: out = std::int64_t{0}; return {};
-      case Shape::Quantity: out = "0"; return {};
-      case Shape::Duration: out = "0s"; return {};
-      case Shape::Struct: out.emplace_object(); return object(out, *type.type, path);
-      default: return {};
+      case Shape::IntOrString:
+        out = std::int64_t{0};
+        return {};
+      case Shape::Quantity:
+        out = "0";
+        return {};
+      case Shape::Duration:
+        out = "0s";
+        return {};
+      case Shape::Struct:
+        out.emplace_object();
+        return object(out, *type.type, path);
+      default:
+        return {};
     }
   }
 
@@ -156,23 +185,34 @@ class Normalizer {
       case Shape::Bool:
         if (!value.is_bool()) return mismatch(value, "bool", path);
         return {};
-      case Shape::Int32: return integer<std::int32_t>(value, "int32", path);
-      case Shape::Int64: return integer<std::int64_t>(value, "int64", path);
+      case Shape::Int32:
+        return integer<std::int32_t>(value, "int32", path);
+      case Shape::Int64:
+        return integer<std::int64_t>(value, "int64", path);
       case Shape::Double:
         if (!value.is_number()) return mismatch(value, "float64", path);
         return {};
-      case Shape::Bytes: return bytes(value, path);
-      case Shape::Time: return parsed<Time>(value, path);
-      case Shape::MicroTime: return parsed<MicroTime>(value, path);
-      case Shape::Duration: return parsed<Duration>(value, path);
-      case Shape::Quantity: return quantity(value);
+      case Shape::Bytes:
+        return bytes(value, path);
+      case Shape::Time:
+        return parsed<Time>(value, path);
+      case Shape::MicroTime:
+        return parsed<MicroTime>(value, path);
+      case Shape::Duration:
+        return parsed<Duration>(value, path);
+      case Shape::Quantity:
+        return quantity(value);
       case Shape::IntOrString:
         if (value.is_string()) return {};
         return integer<std::int32_t>(value, "int32", path);
-      case Shape::Json: return json(value, type, path);
-      case Shape::Struct: return object(value, *type.type, path);
-      case Shape::List: return list(value, type, path);
-      case Shape::Map: return map(value, type, path);
+      case Shape::Json:
+        return json(value, type, path);
+      case Shape::Struct:
+        return object(value, *type.type, path);
+      case Shape::List:
+        return list(value, type, path);
+      case Shape::Map:
+        return map(value, type, path);
     }
     return {};
   }
@@ -274,7 +314,8 @@ class Normalizer {
     if (sorted) return {};
     std::vector<boost::json::key_value_pair*> order;
     for (auto& member : members) order.push_back(&member);
-    std::ranges::sort(order, {}, [](const auto* member) { return std::string_view(member->key()); });
+    std::ranges::sort(order, {},
+                      [](const auto* member) { return std::string_view(member->key()); });
     boost::json::object result(members.storage());
     result.reserve(members.size());
     for (auto* member : order) result.emplace(member->key(), std::move(member->value()));

@@ -67,14 +67,22 @@ void JsonReader::unexpected_character(std::string_view where) {
     constexpr std::string_view kHex = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(*at_);
     switch (*at_) {
-      case '\n': shown = "'\\n'"; break;
-      case '\r': shown = "'\\r'"; break;
-      case '\t': shown = "'\\t'"; break;
-      default: shown = {'\'', '\\', 'x', kHex[byte >> 4], kHex[byte & 15], '\''};
+      case '\n':
+        shown = "'\\n'";
+        break;
+      case '\r':
+        shown = "'\\r'";
+        break;
+      case '\t':
+        shown = "'\\t'";
+        break;
+      default:
+        shown = {'\'', '\\', 'x', kHex[byte >> 4], kHex[byte & 15], '\''};
     }
   } else {
     const int length = utf8_length(at_, end_);
-    shown = "'" + (length ? std::string(at_, static_cast<std::size_t>(length)) : "\xEF\xBF\xBD") + "'";
+    shown =
+        "'" + (length ? std::string(at_, static_cast<std::size_t>(length)) : "\xEF\xBF\xBD") + "'";
   }
   set_error("invalid character " + shown + " " + std::string(where));
 }
@@ -88,13 +96,19 @@ JsonReader::Kind JsonReader::peek() {
   skip_space();
   if (at_ < end_) {
     switch (*at_) {
-      case 'n': return Kind::Null;
+      case 'n':
+        return Kind::Null;
       case 't':
-      case 'f': return Kind::Bool;
-      case '"': return Kind::String;
-      case '{': return Kind::Object;
-      case '[': return Kind::Array;
-      case '-': return Kind::Number;
+      case 'f':
+        return Kind::Bool;
+      case '"':
+        return Kind::String;
+      case '{':
+        return Kind::Object;
+      case '[':
+        return Kind::Array;
+      case '-':
+        return Kind::Number;
       default:
         if (is_digit(*at_)) return Kind::Number;
     }
@@ -197,12 +211,24 @@ bool JsonReader::escape() {
   switch (c) {
     case '"':
     case '\\':
-    case '/': scratch_ += c; break;
-    case 'b': scratch_ += '\b'; break;
-    case 'f': scratch_ += '\f'; break;
-    case 'n': scratch_ += '\n'; break;
-    case 'r': scratch_ += '\r'; break;
-    case 't': scratch_ += '\t'; break;
+    case '/':
+      scratch_ += c;
+      break;
+    case 'b':
+      scratch_ += '\b';
+      break;
+    case 'f':
+      scratch_ += '\f';
+      break;
+    case 'n':
+      scratch_ += '\n';
+      break;
+    case 'r':
+      scratch_ += '\r';
+      break;
+    case 't':
+      scratch_ += '\t';
+      break;
     case 'u': {
       ++at_;
       const int unit = hex4();
@@ -228,7 +254,9 @@ bool JsonReader::escape() {
       append_utf8(scratch_, rune);
       return true;
     }
-    default: unexpected_character("in string escape code"); return false;
+    default:
+      unexpected_character("in string escape code");
+      return false;
   }
   ++at_;
   return true;
@@ -279,11 +307,20 @@ std::string_view JsonReader::skip_value() {
   const char* begin = at_;
   bool first = true;
   switch (kind) {
-    case Kind::None: return {};
-    case Kind::Null: take_null(); break;
-    case Kind::Bool: take_bool(); break;
-    case Kind::Number: take_number(); break;
-    case Kind::String: take_string(); break;
+    case Kind::None:
+      return {};
+    case Kind::Null:
+      take_null();
+      break;
+    case Kind::Bool:
+      take_bool();
+      break;
+    case Kind::Number:
+      take_number();
+      break;
+    case Kind::String:
+      take_string();
+      break;
     case Kind::Object:
       enter_object();
       for (std::string_view key; next_member(first, key);) skip_value();
@@ -293,7 +330,8 @@ std::string_view JsonReader::skip_value() {
       while (next_element(first)) skip_value();
       break;
   }
-  return failed_ ? std::string_view() : std::string_view(begin, static_cast<std::size_t>(at_ - begin));
+  return failed_ ? std::string_view()
+                 : std::string_view(begin, static_cast<std::size_t>(at_ - begin));
 }
 
 void JsonReader::enter_object() {
