@@ -16,22 +16,6 @@ namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-// Close to Go's unicode.IsPrint: no controls, no separators other than the space, no surrogates,
-// no private use, no format characters that are common.
-bool is_printable(std::uint32_t code) {
-  if (code < 0x20 || code == 0x7F) return false;
-  if (code < 0x7F) return true;
-  if (code < 0xA1 || code == 0xAD) return false;
-  if (code == 0x1680 || code == 0x3000 || code == 0xFEFF || code == 0x180E) return false;
-  if (code >= 0x2000 && code <= 0x200F) return false;
-  if (code >= 0x2028 && code <= 0x202F) return false;
-  if (code >= 0x205F && code <= 0x206F) return false;
-  if (code >= 0xE000 && code <= 0xF8FF) return false;
-  if (code >= 0xFFF0 && code <= 0xFFFB) return false;
-  if ((code & 0xFFFE) == 0xFFFE) return false;
-  return code < 0xE0000;
-}
-
 void append_hex(std::string& out, std::uint32_t code, int digits) {
   for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += kHex[code >> shift & 0xF];
 }

@@ -23,4 +23,18 @@ Rune first_rune(std::string_view text) {
   return {first, 1, false};
 }
 
+bool is_printable(std::uint32_t code) {
+  if (code < 0x20 || code == 0x7F) return false;
+  if (code < 0x7F) return true;
+  if (code < 0xA1 || code == 0xAD) return false;
+  if (code == 0x1680 || code == 0x3000 || code == 0xFEFF || code == 0x180E) return false;
+  if (code >= 0x2000 && code <= 0x200F) return false;
+  if (code >= 0x2028 && code <= 0x202F) return false;
+  if (code >= 0x205F && code <= 0x206F) return false;
+  if (code >= 0xE000 && code <= 0xF8FF) return false;
+  if (code >= 0xFFF0 && code <= 0xFFFB) return false;
+  if ((code & 0xFFFE) == 0xFFFE) return false;
+  return code < 0xE0000;
+}
+
 }  // namespace keelson::api

@@ -18,4 +18,8 @@ struct Rune {
 // not valid. Overlong forms and surrogates are not valid.
 Rune first_rune(std::string_view text);
 
+// Close to Go's unicode.IsPrint: no controls, no separators other than the space, no surrogates, no
+// private use, no format characters that are common.
+bool is_printable(std::uint32_t code);
+
 }  // namespace keelson::api

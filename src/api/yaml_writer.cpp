@@ -70,7 +70,7 @@ struct Analysis {
 };
 
 // Printable, as the emitter sees it: not tabs, and nothing outside the basic plane.
-bool is_printable(std::uint32_t c) {
+bool is_bare(std::uint32_t c) {
   return c == '\n' || (c >= 0x20 && c <= 0x7E) ||
          (c >= 0xA0 && c < 0x10000 && c != 0xFEFF && c != 0xFFFE && c != 0xFFFF);
 }
@@ -109,7 +109,7 @@ Analysis analyze(std::string_view text) {
     }
     const bool line_break = is_break(rune.code);
     // Readers differ on the breaks outside ASCII, so those are always escaped.
-    special |= !rune.valid || !is_printable(rune.code) || (line_break && c != '\n');
+    special |= !rune.valid || !is_bare(rune.code) || (line_break && c != '\n');
     result.line_breaks |= line_break;
     if (c == ' ') {
       leading |= first;
@@ -365,7 +365,7 @@ class Writer {
       default:
         break;
     }
-    if (rune.valid && is_printable(rune.code)) return put(bytes);
+    if (rune.valid && is_bare(rune.code)) return put(bytes);
     if (rune.code <= 0xFF) return put_escape('x', rune.code, 2);
     if (rune.code <= 0xFFFF) return put_escape('u', rune.code, 4);
     put_escape('U', rune.code, 8);
