@@ -72,6 +72,8 @@ bool Headers::has(std::string_view name) const {
   return std::ranges::any_of(fields_, [name](const auto& f) { return same_name(f.first, name); });
 }
 
+Task<Result<void>> HttpExchange::finish_with(Headers) { return finish(); }
+
 std::string_view Target::get(std::string_view name) const {
   for (const auto& [key, value] : query) {
     if (key == name) return value;

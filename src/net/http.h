@@ -73,6 +73,8 @@ class HttpExchange {
   // An empty chunk sends nothing.
   virtual Task<Result<void>> write(std::shared_ptr<const std::string> chunk) = 0;
   virtual Task<Result<void>> finish() = 0;
+  // finish() with fields behind the body, as gRPC needs them; HTTP/1.1 leaves them out.
+  virtual Task<Result<void>> finish_with(Headers trailers);
 
   // Requested when the peer goes away or the server stops; watches end on it.
   virtual std::stop_token closed() const = 0;

@@ -18,6 +18,8 @@ Http2Fields::Http2Fields(const HttpResponse& head) : status_(std::to_string(head
   add_all(head.headers);
 }
 
+Http2Fields::Http2Fields(const Headers& trailers) { add_all(trailers); }
+
 void Http2Fields::add(std::string_view name, std::string_view value) {
   fields_.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),

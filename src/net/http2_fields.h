@@ -13,6 +13,7 @@ class Http2Fields {
  public:
   explicit Http2Fields(const HttpRequest& head, bool secure);
   explicit Http2Fields(const HttpResponse& head);
+  explicit Http2Fields(const Headers& trailers);
 
   const nghttp2_nv* data() const { return fields_.data(); }
   std::size_t size() const { return fields_.size(); }

@@ -140,6 +140,11 @@ class Http2Exchange final : public HttpExchange {
     co_return session_.send(*stream_, {}, true);
   }
 
+  Task<Result<void>> finish_with(Headers trailers) override {
+    if (std::exchange(finished_, true)) co_return Result<void>{};
+    co_return session_.send_trailers(*stream_, std::move(trailers));
+  }
+
   std::stop_token closed() const override { return session_.gone(*stream_); }
 
   Task<Result<std::unique_ptr<Stream>>> upgrade(HttpResponse) override {

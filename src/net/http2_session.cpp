@@ -190,7 +190,7 @@ struct Http2Callbacks {
     return 0;
   }
 
-  static ssize_t next_data(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t limit,
+  static ssize_t next_data(nghttp2_session* session, std::int32_t, std::uint8_t*, std::size_t limit,
                            std::uint32_t* flags, nghttp2_data_source* source, void*) {
     auto& from = *static_cast<Http2Stream*>(source->ptr);
     if (from.outbound_size == 0 && from.aborted) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -199,7 +199,14 @@ struct Http2Callbacks {
       return NGHTTP2_ERR_DEFERRED;
     }
     const std::size_t size = std::min(limit, from.outbound_size);
-    if (from.outbound_ended && size == from.outbound_size) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (from.outbound_ended && size == from.outbound_size) {
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      if (from.last_fields) {
+        const Http2Fields fields(*from.last_fields);
+        if (nghttp2_submit_trailer(session, from.id, fields.data(), fields.size()) == 0)
+          *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      }
+    }
     if (size > 0) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
     return static_cast<ssize_t>(size);
   }
@@ -605,6 +612,14 @@ Result<void> Http2Session::send(Http2Stream& stream, std::vector<Bytes> chunks, 
   }
   schedule();
   return {};
+}
+
+Result<void> Http2Session::send_trailers(Http2Stream& stream, Headers trailers) {
+  {
+    std::lock_guard lock(mutex_);
+    stream.last_fields = std::move(trailers);
+  }
+  return send(stream, {}, true);
 }
 
 Task<Result<void>> Http2Session::drained(std::shared_ptr<Http2Stream> stream) {

@@ -36,8 +36,9 @@ struct Http2Stream {
   std::size_t outbound_taken = 0;  // Of the front.
   std::size_t outbound_size = 0;
   bool outbound_ended = false;
-  bool aborted = false;   // To be reset once the outbound is sent.
-  bool deferred = false;  // nghttp2 waits to hear of more outbound.
+  std::optional<Headers> last_fields;  // Trailers to be sent.
+  bool aborted = false;                // To be reset once the outbound is sent.
+  bool deferred = false;               // nghttp2 waits to hear of more outbound.
   std::optional<Completion<bool>> writer;
 
   bool closed = false;
@@ -93,6 +94,8 @@ class Http2Session final : public std::enable_shared_from_this<Http2Session> {
                        bool ended);
   Result<void> send_continue(Http2Stream& stream);
   Result<void> send(Http2Stream& stream, std::vector<Bytes> chunks, bool ended);
+  // Ends a response with trailers.
+  Result<void> send_trailers(Http2Stream& stream, Headers trailers);
   // Waits until little of the outbound is left. Errors: Unavailable, Canceled.
   Task<Result<void>> drained(std::shared_ptr<Http2Stream> stream);
 
