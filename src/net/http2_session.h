@@ -14,6 +14,8 @@ struct nghttp2_session;
 
 namespace keelson::net {
 
+struct Http2Batch;
+
 using Bytes = std::shared_ptr<const std::string>;
 
 // One request and its response. Everything but the head is the session's, under its lock.
@@ -115,13 +117,12 @@ class Http2Session final : public std::enable_shared_from_this<Http2Session> {
   std::stop_token gone(Http2Stream& stream);
 
  private:
-  struct Batch;
   friend struct Http2Callbacks;
 
   Task<void> read_loop(std::string received);
   Task<void> write_loop();
   Result<void> take(std::string_view bytes);
-  void fill(Batch& batch);
+  void fill(Http2Batch& batch);
   void end_streams();
   void run_stops();
   void schedule();
@@ -144,7 +145,7 @@ class Http2Session final : public std::enable_shared_from_this<Http2Session> {
   bool dead_ = false;
   bool shutting_down_ = false;
   bool preface_seen_ = false;
-  Batch* batch_ = nullptr;
+  Http2Batch* batch_ = nullptr;
   std::optional<Completion<bool>> writer_;  // The write loop, waiting.
   bool write_asked_ = false;
   std::vector<std::shared_ptr<Http2Stream>> arrived_;
