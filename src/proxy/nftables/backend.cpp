@@ -193,6 +193,12 @@ class NftablesBackend final : public Backend {
     set_mark.push_back(store_mark(reg(0)));
     t.add_rule(std::string(kMarkChain), std::move(set_mark));
 
+    // A reset reaches the client even where ICMP is filtered.
+    Expressions reset;
+    reset.push_back(load_l4_protocol(reg(0)));
+    reset.push_back(compare(reg(0), Compare::Equal, std::string(1, IPPROTO_TCP)));
+    reset.push_back(reject_reset());
+    t.add_rule(std::string(kRejectChain), std::move(reset));
     Expressions refuse;
     refuse.push_back(reject_unreachable(family_));
     t.add_rule(std::string(kRejectChain), std::move(refuse));
@@ -456,7 +462,8 @@ class NftablesBackend final : public Backend {
       t.add_rule(chain, std::move(again));
       Expressions forget;
       forget.push_back(load_payload_network(source, source_offset_, address_size_));
-      forget.push_back(delete_element(affinity, source));
+      forget.push_back(immediate(chosen, std::string(endpoint_type_.size, '\0')));
+      forget.push_back(delete_element(affinity, source, chosen));
       t.add_rule(chain, std::move(forget));
     }
     Expressions pick;

@@ -178,8 +178,10 @@ Expression refresh_element(const std::string& map, Register key, Register data,
   nftnl_expr_set_u64(expression.get(), NFTNL_EXPR_DYNSET_TIMEOUT, timeout_ms);
   return expression;
 }
-Expression delete_element(const std::string& map, Register key) {
-  return dynamic(NFT_DYNSET_OP_DELETE, map, key);
+Expression delete_element(const std::string& map, Register key, Register data) {
+  auto expression = dynamic(NFT_DYNSET_OP_DELETE, map, key);
+  put(expression, NFTNL_EXPR_DYNSET_SREG_DATA, data);
+  return expression;
 }
 
 Expression destination_nat(std::uint8_t family, Register address, Register port) {
@@ -203,6 +205,13 @@ Expression reject_unreachable(std::uint8_t family) {
   // "Port unreachable" has another number in ICMPv6.
   nftnl_expr_set_u8(expression.get(), NFTNL_EXPR_REJECT_CODE,
                     family == NFPROTO_IPV6 ? 4 : ICMP_PORT_UNREACH);
+  return expression;
+}
+
+Expression reject_reset() {
+  auto expression = make("reject");
+  put(expression, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
+  nftnl_expr_set_u8(expression.get(), NFTNL_EXPR_REJECT_CODE, 0);
   return expression;
 }
 

@@ -58,11 +58,13 @@ Expression next_number(Register to, std::uint32_t bound);
 Expression add_element(const std::string& map, Register key, Register data, std::uint64_t timeout_ms);
 Expression refresh_element(const std::string& map, Register key, Register data,
                            std::uint64_t timeout_ms);
-Expression delete_element(const std::string& map, Register key);
+// The kernel wants a data register of a map here too, though its content does not matter.
+Expression delete_element(const std::string& map, Register key, Register data);
 
 Expression destination_nat(std::uint8_t family, Register address, Register port);
 Expression masquerade();
 Expression reject_unreachable(std::uint8_t family);
+Expression reject_reset();  // TCP only.
 Expression drop();
 Expression accept();
 Expression jump(const std::string& chain);
