@@ -14,8 +14,8 @@ template <class Response>
 Result<Response> parse(std::string_view method, const std::string& bytes) {
   Response response;
   if (!response.ParseFromString(bytes)) {
-    return fail(Status::internal("container runtime sent a malformed answer to " +
-                                 std::string(method)));
+    return fail(
+        Status::internal("container runtime sent a malformed answer to " + std::string(method)));
   }
   return response;
 }
@@ -56,8 +56,7 @@ class GrpcRuntime final : public Runtime {
   Task<Result<v1::VersionResponse>> version() override {
     v1::VersionRequest request;
     request.set_version("v1");
-    CO_TRY(auto response,
-           co_await call<v1::VersionResponse>(kRuntimeService, "Version", request));
+    CO_TRY(auto response, co_await call<v1::VersionResponse>(kRuntimeService, "Version", request));
     if (response.runtime_api_version() != "v1") {
       co_return fail(Status::unavailable("container runtime " + response.runtime_name() + " " +
                                          response.runtime_version() + " speaks CRI \"" +
@@ -67,8 +66,8 @@ class GrpcRuntime final : public Runtime {
   }
 
   Task<Result<v1::RuntimeStatus>> status() override {
-    CO_TRY(auto response, co_await call<v1::StatusResponse>(kRuntimeService, "Status",
-                                                            v1::StatusRequest()));
+    CO_TRY(auto response,
+           co_await call<v1::StatusResponse>(kRuntimeService, "Status", v1::StatusRequest()));
     co_return std::move(*response.mutable_status());
   }
 
@@ -117,8 +116,8 @@ class GrpcRuntime final : public Runtime {
     if (!pod_uid.empty()) {
       (*request.mutable_filter()->mutable_label_selector())[kPodUidLabel] = std::move(pod_uid);
     }
-    CO_TRY(auto response, co_await call<v1::ListPodSandboxResponse>(kRuntimeService,
-                                                                    "ListPodSandbox", request));
+    CO_TRY(auto response,
+           co_await call<v1::ListPodSandboxResponse>(kRuntimeService, "ListPodSandbox", request));
     co_return to_vector(response.mutable_items());
   }
 
@@ -128,8 +127,8 @@ class GrpcRuntime final : public Runtime {
     request.set_pod_sandbox_id(std::move(sandbox_id));
     *request.mutable_config() = std::move(config);
     *request.mutable_sandbox_config() = std::move(sandbox_config);
-    CO_TRY(auto response, co_await call<v1::CreateContainerResponse>(kRuntimeService,
-                                                                     "CreateContainer", request));
+    CO_TRY(auto response,
+           co_await call<v1::CreateContainerResponse>(kRuntimeService, "CreateContainer", request));
     co_return std::move(*response.mutable_container_id());
   }
 
@@ -159,16 +158,16 @@ class GrpcRuntime final : public Runtime {
     if (!pod_uid.empty()) {
       (*request.mutable_filter()->mutable_label_selector())[kPodUidLabel] = std::move(pod_uid);
     }
-    CO_TRY(auto response, co_await call<v1::ListContainersResponse>(kRuntimeService,
-                                                                    "ListContainers", request));
+    CO_TRY(auto response,
+           co_await call<v1::ListContainersResponse>(kRuntimeService, "ListContainers", request));
     co_return to_vector(response.mutable_containers());
   }
 
   Task<Result<v1::ContainerStatus>> container_status(std::string id) override {
     v1::ContainerStatusRequest request;
     request.set_container_id(std::move(id));
-    CO_TRY(auto response, co_await call<v1::ContainerStatusResponse>(kRuntimeService,
-                                                                     "ContainerStatus", request));
+    CO_TRY(auto response,
+           co_await call<v1::ContainerStatusResponse>(kRuntimeService, "ContainerStatus", request));
     co_return std::move(*response.mutable_status());
   }
 

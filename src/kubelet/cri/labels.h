@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the kubelet writes on sandboxes and containers, so that after a restart it knows them again.
-// Source: upstream kubelet, container labels and annotations (a kubelet of either kind adopts them).
+// Source: upstream kubelet, container labels and annotations (a kubelet of either kind adopts
+// them).
 #pragma once
 
 namespace keelson::cri {

@@ -19,7 +19,8 @@ namespace v1 = ::runtime::v1;
 class EventStream {
  public:
   virtual ~EventStream() = default;
-  // Waits for the next. Errors: Unavailable when the runtime has gone: subscribe again, list before.
+  // Waits for the next. Errors: Unavailable when the runtime has gone: subscribe again, list
+  // before.
   virtual Task<Result<v1::ContainerEventResponse>> next() = 0;
 };
 
@@ -52,7 +53,8 @@ class Runtime {
   virtual Task<Result<void>> remove_container(std::string id) = 0;
   virtual Task<Result<std::vector<v1::Container>>> list_containers(std::string pod_uid) = 0;
   virtual Task<Result<v1::ContainerStatus>> container_status(std::string id) = 0;
-  virtual Task<Result<void>> update_resources(std::string id, v1::LinuxContainerResources limits) = 0;
+  virtual Task<Result<void>> update_resources(std::string id,
+                                              v1::LinuxContainerResources limits) = 0;
   virtual Task<Result<void>> reopen_log(std::string id) = 0;
 
   // Runs a command to its end; `timeout` 0: none. Errors: Timeout when it took longer.

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kubelet/cgroups.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/log.h"
+#include "kubelet/resources.h"
+#include "kubelet/volumes/files.h"
+
+namespace keelson::kubelet {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kControllers[] = {"cpu", "memory", "pids"};
+
+bool put(const std::string& path, const std::string& value) {
+  std::ofstream file(path);
+  file << value;
+  file.flush();
+  return static_cast<bool>(file);
+}
+
+// Of cgroup v2, 1 to 10000, from v1's shares. Source: KEP-2254.
+std::int64_t cpu_weight(std::int64_t shares) { return 1 + (shares - 2) * 9999 / 262'142; }
+
+// Innermost first: a cgroup with children cannot go.
+void remove_tree(const std::string& path) {
+  std::error_code error;
+  std::vector<std::string> children;
+  for (const auto& entry : fs::directory_iterator(path, error)) {
+    if (entry.is_directory(error)) children.push_back(entry.path().string());
+  }
+  for (const auto& child : children) remove_tree(child);
+  rmdir(path.c_str());
+}
+
+}  // namespace
+
+Cgroups::Cgroups(const KubeletOptions& options)
+    : root_(options.cgroup_root),
+      parent_(options.cgroup_parent),
+      enforce_cpu_limits_(options.enforce_cpu_limits) {
+  if (!options.use_cgroups) return;
+  std::error_code error;
+  unified_ = fs::exists(root_ + "/cgroup.controllers", error);
+  usable_ = true;
+  for (const char* group : {"", "/burstable", "/besteffort"}) {
+    if (auto made = make_group(parent_ + group); !made) {
+      log_warning("Pods get no cgroups of their own", {{"err", made.error().message()}});
+      usable_ = false;
+      return;
+    }
+  }
+  // Best effort is what nobody else wants.
+  set("cpu", parent_ + "/besteffort", unified_ ? "cpu.weight" : "cpu.shares", unified_ ? "1" : "2");
+}
+
+std::string Cgroups::folder(const std::string& controller, const std::string& path) const {
+  return unified_ ? root_ + path : root_ + "/" + controller + path;
+}
+
+Result<void> Cgroups::make_group(const std::string& path) {
+  if (unified_) {
+    TRY_OK(make_folders(root_ + path, 0755));
+    // What the containers below may be limited in.
+    const std::string above = fs::path(root_ + path).parent_path().string();
+    for (const std::string& at : {above, root_ + path}) {
+      for (const char* controller : {"+cpu", "+memory", "+pids", "+cpuset"}) {
+        put(at + "/cgroup.subtree_control", controller);
+      }
+    }
+    return {};
+  }
+  for (const char* controller : kControllers) {
+    TRY_OK(make_folders(folder(controller, path), 0755));
+  }
+  return {};
+}
+
+void Cgroups::set(const std::string& controller, const std::string& path, const char* file,
+                  const std::string& value) const {
+  const std::string target = folder(controller, path) + "/" + file;
+  if (!put(target, value)) log_warning("Cgroup could not be set", {{"file", target}});
+}
+
+Result<std::string> Cgroups::make(const v1::Pod& pod) {
+  if (!usable_) return std::string();
+  const std::string path = parent_ + "/" + cgroup_of_pod(pod);
+  TRY_OK(make_group(path));
+  const auto limits = pod_resources(pod, enforce_cpu_limits_);
+  if (unified_) {
+    set("cpu", path, "cpu.weight", std::to_string(cpu_weight(limits.cpu_shares())));
+    if (limits.cpu_quota() > 0) {
+      set("cpu", path, "cpu.max",
+          std::to_string(limits.cpu_quota()) + " " + std::to_string(kCpuPeriodMicroseconds));
+    }
+    if (limits.memory_limit_in_bytes() > 0) {
+      set("memory", path, "memory.max", std::to_string(limits.memory_limit_in_bytes()));
+    }
+    return path;
+  }
+  set("cpu", path, "cpu.shares", std::to_string(limits.cpu_shares()));
+  if (limits.cpu_quota() > 0) {
+    set("cpu", path, "cpu.cfs_period_us", std::to_string(kCpuPeriodMicroseconds));
+    set("cpu", path, "cpu.cfs_quota_us", std::to_string(limits.cpu_quota()));
+  }
+  if (limits.memory_limit_in_bytes() > 0) {
+    set("memory", path, "memory.limit_in_bytes", std::to_string(limits.memory_limit_in_bytes()));
+  }
+  return path;
+}
+
+void Cgroups::remove(const std::string& pod_uid) {
+  if (!usable_) return;
+  std::error_code error;
+  for (const char* group : {"/pod", "/burstable/pod", "/besteffort/pod"}) {
+    const std::string path = parent_ + group + pod_uid;
+    if (unified_) {
+      remove_tree(root_ + path);
+      continue;
+    }
+    // The runtime has joined its containers to more controllers than ours.
+    for (const auto& entry : fs::directory_iterator(root_, error)) {
+      remove_tree(entry.path().string() + path);
+    }
+  }
+}
+
+}  // namespace keelson::kubelet

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the cluster informed of the node: registers it, writes its status, renews its Lease.
+// Source: KEP-589 (node heartbeats); upstream kubelet_node_status, component-helpers lease.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/coordination/v1.h"
+#include "kubelet/node_context.h"
+#include "kubelet/node_status.h"
+
+namespace keelson::kubelet {
+
+class NodeAgent final {
+ public:
+  explicit NodeAgent(NodeContext& node);
+
+  // Until the API server has the Node, retrying. Errors: Canceled.
+  Task<Result<void>> register_node();
+
+  // Until stopped.
+  Task<void> run_status();
+  Task<void> run_lease();
+
+  // The next status is written at once.
+  void report_now() { hurry_->set(); }
+  // Why the node is not ready; empty: it is.
+  void set_problems(std::vector<std::string> problems);
+  void set_runtime_version(std::string version) { runtime_version_ = std::move(version); }
+  const NodePressure& pressure() const { return pressure_; }
+  // As the API has it; null before it is registered.
+  std::shared_ptr<const v1::Node> node() const { return current_; }
+
+ private:
+  Task<Result<void>> report();
+  Task<Result<void>> renew_lease();
+  NodeInputs inputs() const;
+
+  NodeContext& context_;
+  PressureGauge gauge_;
+  NodePressure pressure_;
+  std::vector<std::string> problems_ = {
+      "container runtime status check may not have completed yet"};
+  std::string runtime_version_;
+  std::vector<cri::v1::Image> images_;
+  std::shared_ptr<const v1::Node> current_;
+  std::shared_ptr<const coordination::v1::Lease> lease_;
+  Duration reported_at_ = Duration::min();
+  std::string pod_cidr_;
+  const std::shared_ptr<Event> hurry_ = std::make_shared<Event>();
+};
+
+}  // namespace keelson::kubelet

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The contents of volumes that come from the API: configMap, secret, downwardAPI, projected.
+// Source: API reference, Volume.
+#pragma once
+
+#include "kubelet/config_source.h"
+#include "kubelet/field_path.h"
+#include "kubelet/volumes/atomic_writer.h"
+#include "kubelet/volumes/token_source.h"
+
+namespace keelson::kubelet {
+
+class PayloadSource final {
+ public:
+  PayloadSource(ConfigSource& configs, TokenSource& tokens) : configs_(configs), tokens_(tokens) {}
+
+  // `volume` is of `pod` and has one of the four sources. Errors: NotFound for an object or key
+  // that is not optional (`references non-existent config key: x`), BadRequest, the client's.
+  Task<Result<Payload>> payload(PodPtr pod, const v1::Volume* volume, NodeValues node);
+
+ private:
+  struct Keys {
+    const std::vector<v1::KeyToPath>* items;
+    std::uint32_t mode;
+    bool optional;
+  };
+  Task<Result<void>> add_config_map(PodPtr pod, std::string name, Keys keys, Payload& out);
+  Task<Result<void>> add_secret(PodPtr pod, std::string name, Keys keys, Payload& out);
+
+  ConfigSource& configs_;
+  TokenSource& tokens_;
+};
+
+bool has_payload(const v1::Volume& volume);
+
+}  // namespace keelson::kubelet
