@@ -208,8 +208,9 @@ class Suspended {
 
   template <class P>
   void await_suspend(std::coroutine_handle<P> self) {
-    // Once arrive() is called the task may resume, and destroy this awaiter, on another thread:
-    // from there on only locals are touched.
+    // The task does not resume before `start` has returned, so that what `start` refers to (and a
+    // lock it holds) outlives the call. Once arrive() is called the task may resume, and destroy
+    // this awaiter, on another thread: from there on only locals are touched.
     auto state = std::make_shared<detail::CompletionState<T>>();
     state_ = state;
     state->waiter = self;
@@ -226,8 +227,8 @@ class Suspended {
             if (Completion<T>(shared).complete(std::move(canceled)) && on_stop) on_stop();
           });
     }
-    detail::arrive(state);
     if (!completion.is_done()) start(std::move(completion));
+    detail::arrive(state);
   }
 
   T await_resume() {
