@@ -35,9 +35,11 @@ struct RequestInfo {
   std::string rest;  // What follows the subresource, for proxy: "a/b".
 };
 
-// Errors: BadRequest for a path no server could serve. `watch` is the query's watch flag, `name_selected` the name
-// that a metadata.name field selector pins (upstream authorizes lists and watches by it).
-Result<RequestInfo> parse_request_info(std::string_view method, std::string_view path, bool watch);
+// Errors: BadRequest for a path no server could serve. `watch` is the query's watch flag,
+// `name_selected` the name that a metadata.name field selector pins (upstream authorizes lists and
+// watches by it).
+Result<RequestInfo> parse_request_info(std::string_view method, std::string_view path, bool watch,
+                                       std::string_view name_selected = {});
 
 enum class FieldValidation : std::uint8_t { Ignore, Warn, Strict };
 

@@ -19,7 +19,8 @@ namespace keelson::apiserver {
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  // Nothing: these credentials are not of its kind, ask the next. Errors: Unauthorized for bad ones.
+  // Nothing: these credentials are not of its kind, ask the next. Errors: Unauthorized for bad
+  // ones.
   virtual Task<Result<std::optional<User>>> authenticate(const net::Headers& headers,
                                                          const net::Peer& peer) = 0;
 };
@@ -27,8 +28,8 @@ class Authenticator {
 // Client certificates (CN: user, O: groups), by what TLS verified.
 std::unique_ptr<Authenticator> make_certificate_authenticator();
 
-// Asks one after the other; users get system:authenticated, no credentials at all gives system:anonymous in
-// system:unauthenticated. Impersonation is applied by the pipeline, after.
+// Asks one after the other; users get system:authenticated, no credentials at all gives
+// system:anonymous in system:unauthenticated. Impersonation is applied by the pipeline, after.
 std::unique_ptr<Authenticator> make_authenticator_chain(
     std::vector<std::unique_ptr<Authenticator>> chain);
 

@@ -4,6 +4,7 @@
 // them. Source: apiserver pkg/registry/rest, RESTCreateStrategy and its kin.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -23,9 +24,9 @@ class Strategy {
   // Brings a new object into its first state: drops what clients may not set. The generic part has
   // dropped `status` of kinds with a status subresource, and set generation 1, uid and times.
   virtual void prepare_for_create(api::Document& object, const CallContext& call) const;
-  // Carries over what an update may not change. The generic part has kept `status` (or, for an update of
-  // /status, everything else) and system metadata; it raises generation when this returns true.
-  // The default: anything outside metadata and status changed.
+  // Carries over what an update may not change. The generic part has kept `status` (or, for an
+  // update of /status, everything else) and system metadata; it raises generation when this returns
+  // true. The default: anything outside metadata and status changed.
   virtual bool prepare_for_update(api::Document& now, const api::Document& before,
                                   const CallContext& call) const;
 
@@ -49,19 +50,23 @@ class Strategy {
   enum class Dependents : std::uint8_t { Background, Orphan };
   virtual Dependents default_dependents() const { return Dependents::Background; }
 
-  // The value of a selectable field other than metadata.*; nothing: no such field.
-  // The default looks the path up in the document, which suits all fields but a few.
-  virtual std::optional<std::string> select_field(const api::Document& object,
-                                                  std::string_view field) const;
+  // Keeps a deleted object for another reason than metadata.finalizers (a namespace: its
+  // spec.finalizers). May change it, to show that it is going. False: nothing keeps it.
+  virtual bool holds_deletion(api::Document& object) const;
+  // Whether an update of /status may change labels, annotations and finalizers, as upstream's core
+  // kinds let it.
+  virtual bool status_updates_metadata(const api::Resource& resource) const;
+  // Answered with the object as it was instead of a Status when it is gone at once.
+  virtual bool returns_deleted(const api::Resource& resource) const;
 };
 
 // What a kind reserves outside itself: cluster IPs, node ports. Called around the write.
 class Allocation {
  public:
   virtual ~Allocation() = default;
-  // `before` null: create; `now` null: delete. May change *now. Returns an undo for when the write fails.
-  virtual Task<Result<std::function<void()>>> reserve(api::Document* now,
-                                                      const api::Object* before,
+  // `before` null: create; `now` null: delete. May change *now. Returns an undo for when the write
+  // fails.
+  virtual Task<Result<std::function<void()>>> reserve(api::Document* now, const api::Object* before,
                                                       const CallContext& call) = 0;
   // After the write (an object deleted or changed): gives back what is not used any more.
   virtual void written(const api::Object* now, const api::Object* before) = 0;

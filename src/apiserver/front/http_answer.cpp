@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers: objects, lists, tables, errors; compressed where that pays.
+#include <zlib.h>
+
+#include <set>
+
+#include "api/codec/json.h"
+#include "apiserver/front/http_front.h"
+#include "apiserver/front/json_text.h"
+#include "apiserver/front/status_json.h"
+
+namespace keelson::apiserver {
+namespace {
+
+constexpr std::size_t kCompressMin = 128 * 1024;  // Upstream's defaultGzipThresholdBytes.
+
+// Nothing if zlib refuses.
+std::optional<std::string> gzip(std::string_view bytes) {
+  z_stream stream{};
+  // 15 bits of window, and 16 for a gzip header. Level 1: the network is rarely worth more time.
+  if (deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    return std::nullopt;
+  }
+  std::string out;
+  out.resize(deflateBound(&stream, bytes.size()));
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int result = deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  if (result != Z_STREAM_END) return std::nullopt;
+  return out;
+}
+
+bool accepts_gzip(const net::Headers& headers) {
+  for (const auto& type : parse_accept(headers.get("Accept-Encoding"))) {
+    if (type.type == "gzip" && type.quality > 0) return true;
+  }
+  return false;
+}
+
+// RFC 7234, section 5.5.
+std::string warning_header(std::string_view text) {
+  std::string out = "299 - \"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c == '\n' || c == '\r' ? ' ' : c);
+  }
+  return out.append("\"");
+}
+
+RowObject row_object(const net::Target& target) {
+  const std::string_view include = target.get("includeObject");
+  if (include == "None") return RowObject::None;
+  return include == "Object" ? RowObject::Object : RowObject::Metadata;
+}
+
+}  // namespace
+
+net::HttpResponse HttpFront::head(const Request& request, int code, const Output& output) const {
+  net::HttpResponse response;
+  response.status = code;
+  response.headers.add("Audit-Id", request.audit_id);
+  response.headers.add("Cache-Control", "no-cache, private");
+  response.headers.add("Content-Type", std::string(output.serializer->media_type));
+  std::set<std::string_view> seen;
+  for (const auto& warning : request.call.warnings) {
+    if (seen.insert(warning).second) response.headers.add("Warning", warning_header(warning));
+  }
+  return response;
+}
+
+Task<void> HttpFront::answer_status(Request& request, Status status, std::string continue_) {
+  if (status.is(Reason::Canceled)) {
+    status = Status(Reason::ServiceUnavailable, "the server is shutting down");
+  }
+  request.code = status.code();
+  Output output;
+  output.serializer = &serializers().front();
+  net::HttpResponse response = head(request, status.code(), output);
+  if (status.details().retry_after_seconds > 0) {
+    response.headers.add("Retry-After", std::to_string(status.details().retry_after_seconds));
+  }
+  response.body = status_json(status, continue_);
+  // A peer that has gone needs no answer.
+  [[maybe_unused]] const auto sent = co_await request.exchange.respond(std::move(response));
+}
+
+Task<Result<void>> HttpFront::answer_json(Request& request, std::string json, int code,
+                                          Output output) {
+  if (output.serializer->encode != nullptr) {
+    CO_TRY(json, output.serializer->encode(json));
+  } else {
+    if (output.pretty) json = pretty_json(json);
+    json.push_back('\n');
+  }
+  request.code = code;
+  net::HttpResponse response = head(request, code, output);
+  const auto& headers = request.exchange.request().headers;
+  if (json.size() > kCompressMin && accepts_gzip(headers)) {
+    if (auto compressed = gzip(json)) {
+      json = *std::move(compressed);
+      response.headers.add("Content-Encoding", "gzip");
+      response.headers.add("Vary", "Accept-Encoding");
+    }
+  }
+  response.body = std::move(json);
+  co_return co_await request.exchange.respond(std::move(response));
+}
+
+Task<Result<void>> HttpFront::answer_object(Request& request, const api::Resource& resource,
+                                            api::ObjectPtr object, int code, Output output) {
+  if (output.form == OutputForm::Table) {
+    ListResult list;
+    list.revision = object->resource_version();
+    list.items.push_back(std::move(object));
+    co_return co_await answer_json(request,
+                                   table_json(resource, list, row_object(request.target),
+                                              request.call.now, output.table_version),
+                                   code, output);
+  }
+  if (output.form == OutputForm::Partial) {
+    co_return co_await answer_json(request, partial_json(*object, output.table_version), code,
+                                   output);
+  }
+  if (output.serializer->encode == nullptr && !output.pretty) {
+    // The bytes themselves, shared with everybody else who reads this version.
+    static const auto kLineFeed = std::make_shared<const std::string>("\n");
+    request.code = code;
+    const std::string* json = &object->json();
+    std::vector<std::shared_ptr<const std::string>> body;
+    body.emplace_back(std::move(object), json);
+    body.push_back(kLineFeed);
+    co_return co_await request.exchange.respond_shared(head(request, code, output),
+                                                       std::move(body));
+  }
+  co_return co_await answer_json(request, object->json(), code, output);
+}
+
+Task<Result<void>> HttpFront::answer_list(Request& request, const api::Resource& resource,
+                                          ListResult list, Output output) {
+  std::string json;
+  switch (output.form) {
+    case OutputForm::Object:
+      json = list_json(resource, list);
+      break;
+    case OutputForm::Partial:
+      json = partial_list_json(list, output.table_version);
+      break;
+    case OutputForm::Table:
+      json = table_json(resource, list, row_object(request.target), request.call.now,
+                        output.table_version);
+      break;
+  }
+  co_return co_await answer_json(request, std::move(json), 200, output);
+}
+
+}  // namespace keelson::apiserver

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forms in which bodies travel. One entry a media type, so that another (protobuf) is a row.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "apiserver/registry/accept.h"
+#include "base/result.h"
+
+namespace keelson::apiserver {
+
+struct Serializer {
+  std::string_view media_type;  // "application/json"
+  // Errors: BadRequest.
+  Result<Body> (*decode)(std::string_view bytes);
+  // From compact JSON; null where that is the form itself.
+  Result<std::string> (*encode)(std::string_view json);
+};
+
+// The first is the default.
+std::span<const Serializer> serializers();
+// Null if there is none.
+const Serializer* find_serializer(std::string_view media_type);
+// "application/json, application/yaml"
+std::string supported_media_types();
+
+}  // namespace keelson::apiserver

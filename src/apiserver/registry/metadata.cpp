@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apiserver/registry/metadata.h"
+
+#include "api/codec/json.h"
+#include "api/time.h"
+#include "api/validation/object_meta.h"
+
+namespace keelson::apiserver {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kSuffixLength = 5;
+constexpr std::size_t kGeneratedNameMax = 63;
+
+const json::value* find_metadata(const api::Document& document, std::string_view name) {
+  return api::find_at(document, {"metadata", name});
+}
+
+std::string_view text_of(const json::value& value) {
+  const auto* text = value.if_string();
+  return text ? std::string_view(*text) : std::string_view();
+}
+
+void copy_member(json::object& to, const json::object& from, std::string_view name) {
+  if (const auto* value = from.if_contains(name)) {
+    to[name] = *value;
+  } else {
+    to.erase(name);
+  }
+}
+
+meta::v1::ObjectMeta typed_metadata(const api::Document& document) {
+  const auto* metadata = api::find_at(document, {"metadata"});
+  if (metadata == nullptr) return {};
+  // Accepted documents decode; nothing else comes here.
+  auto decoded = api::decode<meta::v1::ObjectMeta>(*metadata);
+  return decoded ? *std::move(decoded) : meta::v1::ObjectMeta();
+}
+
+}  // namespace
+
+json::object& metadata_of(api::Document& document) {
+  return api::object_at(document, {"metadata"});
+}
+
+std::string time_text(Wall time) { return api::Time(time).text(); }
+
+std::int64_t int_at(const api::Document& document, std::initializer_list<std::string_view> path) {
+  const api::Document* value = api::find_at(document, path);
+  if (value == nullptr) return 0;
+  if (const auto* number = value->if_int64()) return *number;
+  if (const auto* number = value->if_uint64()) return static_cast<std::int64_t>(*number);
+  return 0;
+}
+
+void begin_life(api::Document& document, const api::Resource& resource, Wall now, Random& random) {
+  auto& metadata = metadata_of(document);
+  for (const std::string_view name : {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink",
+                                      "managedFields", "generation"}) {
+    metadata.erase(name);
+  }
+  metadata["uid"] = random.uuid();
+  metadata["creationTimestamp"] = time_text(now);
+  if (resource.has_generation) metadata["generation"] = 1;
+}
+
+void carry_over_identity(api::Document& now, const api::Document& before) {
+  auto& metadata = metadata_of(now);
+  const auto* old = api::find_at(before, {"metadata"});
+  if (old == nullptr || !old->is_object()) return;
+  for (const std::string_view name :
+       {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
+        "selfLink", "generateName"}) {
+    // A generateName is of no use after creation, but clients may drop or keep it.
+    if (name == "generateName" && metadata.contains(name)) continue;
+    copy_member(metadata, old->get_object(), name);
+  }
+  metadata.erase("managedFields");
+}
+
+Result<void> match_namespace(api::Document& document, const api::Resource& resource,
+                             std::string_view namespace_) {
+  auto& metadata = metadata_of(document);
+  if (!resource.namespaced) {
+    metadata.erase("namespace");
+    return {};
+  }
+  const std::string_view own = api::string_at(document, {"metadata", "namespace"});
+  if (own.empty()) {
+    metadata["namespace"] = namespace_;
+  } else if (own != namespace_) {
+    return fail(Status::bad_request(
+        "the namespace of the provided object does not match the namespace sent on the request"));
+  }
+  return {};
+}
+
+Result<void> match_name(const api::Document& document, std::string_view name) {
+  const std::string_view own = api::string_at(document, {"metadata", "name"});
+  if (own.empty() || own == name) return {};
+  std::string text = "the name of the object (";
+  text.append(own).append(") does not match the name on the URL (").append(name).append(")");
+  return fail(Status::bad_request(std::move(text)));
+}
+
+api::FieldErrors validate_metadata(const api::Document& document, const api::Resource& resource,
+                                   const Strategy& strategy) {
+  return api::validate_object_meta(typed_metadata(document), resource.namespaced,
+                                   [&strategy](std::string_view name, bool prefix) {
+                                     return strategy.validate_name(name, prefix);
+                                   });
+}
+
+api::FieldErrors validate_metadata_update(const api::Document& now, const api::Document& before) {
+  return api::validate_object_meta_update(typed_metadata(now), typed_metadata(before));
+}
+
+std::vector<std::string> finalizers_of(const api::Document& document) {
+  std::vector<std::string> out;
+  const auto* list = find_metadata(document, "finalizers");
+  if (list == nullptr || !list->is_array()) return out;
+  for (const auto& item : list->get_array()) out.emplace_back(text_of(item));
+  return out;
+}
+
+void set_finalizers(api::Document& document, const std::vector<std::string>& finalizers) {
+  auto& metadata = metadata_of(document);
+  if (finalizers.empty()) {
+    metadata.erase("finalizers");
+    return;
+  }
+  json::array list;
+  for (const auto& name : finalizers) list.emplace_back(name);
+  metadata["finalizers"] = std::move(list);
+}
+
+bool is_deleting(const api::Document& document) {
+  const auto* time = find_metadata(document, "deletionTimestamp");
+  return time != nullptr && time->is_string();
+}
+
+std::string generate_name(std::string_view base, Random& random) {
+  std::string name(base.substr(0, kGeneratedNameMax - kSuffixLength));
+  return name.append(random.suffix(kSuffixLength));
+}
+
+}  // namespace keelson::apiserver
