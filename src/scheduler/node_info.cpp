@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduler/node_info.h"
+
+#include <algorithm>
+
+namespace keelson::scheduler {
+namespace {
+
+void erase_pod(std::vector<PodInfoPtr>& pods, const std::string& uid) {
+  const auto found =
+      std::ranges::find_if(pods, [&](const PodInfoPtr& pod) { return pod->uid() == uid; });
+  if (found == pods.end()) return;
+  // Their order means nothing.
+  std::swap(*found, pods.back());
+  pods.pop_back();
+}
+
+}  // namespace
+
+void NodeInfo::set_node(NodePtr node) {
+  const bool same_images = node_ && node && node_->status.images == node->status.images;
+  node_ = std::move(node);
+  if (!node_) {
+    allocatable_ = {};
+    images_ = std::make_shared<const ImageSizes>();
+    return;
+  }
+  allocatable_ = Resources::of(node_->status.allocatable);
+  if (same_images) return;
+  auto images = std::make_shared<ImageSizes>();
+  for (const auto& image : node_->status.images) {
+    for (const auto& name : image.names) (*images)[name] = image.sizeBytes;
+  }
+  images_ = std::move(images);
+}
+
+void NodeInfo::add_pod(PodInfoPtr pod) {
+  requested_.add(pod->requests);
+  nonzero_milli_cpu_ += pod->nonzero_milli_cpu;
+  nonzero_memory_ += pod->nonzero_memory;
+  used_ports_.insert(used_ports_.end(), pod->host_ports.begin(), pod->host_ports.end());
+  if (pod->has_affinity()) pods_with_affinity_.push_back(pod);
+  if (!pod->anti_affinity.empty()) pods_with_anti_affinity_.push_back(pod);
+  pods_.push_back(std::move(pod));
+}
+
+bool NodeInfo::remove_pod(const std::string& uid) {
+  const auto found =
+      std::ranges::find_if(pods_, [&](const PodInfoPtr& pod) { return pod->uid() == uid; });
+  if (found == pods_.end()) return false;
+  const PodInfoPtr pod = *found;
+  requested_.subtract(pod->requests);
+  nonzero_milli_cpu_ -= pod->nonzero_milli_cpu;
+  nonzero_memory_ -= pod->nonzero_memory;
+  for (const HostPort& port : pod->host_ports) {
+    const auto used = std::ranges::find(used_ports_, port);
+    if (used != used_ports_.end()) used_ports_.erase(used);
+  }
+  if (pod->has_affinity()) erase_pod(pods_with_affinity_, uid);
+  if (!pod->anti_affinity.empty()) erase_pod(pods_with_anti_affinity_, uid);
+  erase_pod(pods_, uid);
+  return true;
+}
+
+std::string normalized_image(std::string_view name) {
+  // A colon before the last slash belongs to the registry's port.
+  const auto colon = name.rfind(':');
+  const auto slash = name.rfind('/');
+  const bool tagged =
+      colon != std::string_view::npos && (slash == std::string_view::npos || colon > slash);
+  return std::string(name) + (tagged ? "" : ":latest");
+}
+
+}  // namespace keelson::scheduler
