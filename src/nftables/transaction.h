@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "base/result.h"
-#include "proxy/nftables/expression.h"
+#include "nftables/expression.h"
 
 struct nlmsghdr;
 struct nftnl_set;
 
-namespace keelson::proxy::nft {
+namespace keelson::nft {
 
 struct Hook {
   std::string_view type;  // "nat", "filter"
@@ -91,4 +91,4 @@ class Transaction {
 // Names of the tables of a family that begin with `prefix`.
 Result<std::vector<std::string>> list_tables(std::uint8_t family, std::string_view prefix);
 
-}  // namespace keelson::proxy::nft
+}  // namespace keelson::nft

@@ -12,7 +12,7 @@
 
 struct nftnl_expr;
 
-namespace keelson::proxy::nft {
+namespace keelson::nft {
 
 struct ExpressionDeleter {
   void operator()(nftnl_expr* expression) const;
@@ -71,4 +71,4 @@ Expression jump(const std::string& chain);
 Expression go_to(const std::string& chain);
 Expression return_();
 
-}  // namespace keelson::proxy::nft
+}  // namespace keelson::nft

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/nftables/expression.h"
+#include "nftables/expression.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
@@ -14,7 +14,7 @@ extern "C" {
 
 #include "base/result.h"
 
-namespace keelson::proxy::nft {
+namespace keelson::nft {
 namespace {
 
 Expression make(const char* name) {
@@ -225,4 +225,4 @@ Expression go_to(const std::string& chain) {
 }
 Expression return_() { return verdict(static_cast<std::uint32_t>(NFT_RETURN)); }
 
-}  // namespace keelson::proxy::nft
+}  // namespace keelson::nft

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules against the kernel: each test in a network namespace of its own, with real connections.
-#include "proxy/nftables/backend.h"
+#include "proxy/nftables_backend.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include <set>
 #include <thread>
 
-#include "proxy/nftables/transaction.h"
+#include "nftables/transaction.h"
 
 namespace keelson::proxy {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/nftables/backend.h"
+#include "proxy/nftables_backend.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
@@ -12,7 +12,7 @@
 #include <set>
 
 #include "base/log.h"
-#include "proxy/nftables/transaction.h"
+#include "nftables/transaction.h"
 
 namespace keelson::proxy {
 namespace {

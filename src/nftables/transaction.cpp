@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/nftables/transaction.h"
+#include "nftables/transaction.h"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -20,7 +20,7 @@ extern "C" {
 #include <cerrno>
 #include <cstring>
 
-namespace keelson::proxy::nft {
+namespace keelson::nft {
 namespace {
 
 // One message; elements are cut so that they fit well below the 64 KiB of a netlink attribute.
@@ -345,4 +345,4 @@ Result<std::vector<std::string>> list_tables(std::uint8_t family, std::string_vi
   return std::move(found.names);
 }
 
-}  // namespace keelson::proxy::nft
+}  // namespace keelson::nft

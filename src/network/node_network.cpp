@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "network/node_network.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/netfilter.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "api/core/v1.h"
+#include "base/log.h"
+#include "nftables/transaction.h"
+#include "pki/certificate.h"
+
+namespace keelson::network {
+namespace {
+
+constexpr std::string_view kTable = "keelson-network";
+
+Result<void> write_sysctl(const std::string& path, std::string_view value) {
+  const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  // Written only where it differs: some machines show these read-only, set right already.
+  if (file >= 0 && write(file, value.data(), value.size()) == static_cast<ssize_t>(value.size())) {
+    close(file);
+    return {};
+  }
+  const int error = errno;
+  if (file >= 0) close(file);
+  const auto present = pki::read_file(path);
+  if (present && present->starts_with(value)) return {};
+  return fail(Status::unavailable("cannot set " + path + ": " + std::strerror(error)));
+}
+
+struct Network {
+  std::string address, mask;
+};
+
+Result<Network> parse_network(const std::string& cidr) {
+  const auto slash = cidr.find('/');
+  std::string address(4, '\0'), mask(4, '\0');
+  const int bits = slash == std::string::npos ? -1 : std::atoi(cidr.c_str() + slash + 1);
+  if (bits < 0 || bits > 32 ||
+      inet_pton(AF_INET, cidr.substr(0, slash).c_str(), address.data()) != 1)
+    return fail(Status::bad_request("invalid CIDR address: " + cidr));
+  for (int bit = 0; bit < bits; ++bit)
+    mask[static_cast<std::size_t>(bit / 8)] |= static_cast<char>(0x80 >> bit % 8);
+  for (std::size_t i = 0; i < 4; ++i) address[i] &= mask[i];
+  return Network{address, mask};
+}
+
+// Pods' packets leave the cluster under the node's address.
+Result<void> write_masquerade(const std::string& pod_cidr, const std::string& cluster_cidr) {
+  using namespace nft;
+  TRY(const auto pods, parse_network(pod_cidr));
+  TRY(const auto cluster, parse_network(cluster_cidr));
+  const auto within = [](Expressions& rule, std::uint32_t offset, const Network& network,
+                         Compare op) {
+    rule.push_back(load_payload_network(reg(0), offset, 4));
+    rule.push_back(bitwise(reg(0), reg(0), network.mask, std::string(4, '\0')));
+    rule.push_back(compare(reg(0), op, network.address));
+  };
+  Transaction transaction(NFPROTO_IPV4, std::string(kTable));
+  transaction.add_table();
+  transaction.delete_table();
+  transaction.add_table();
+  transaction.add_base_chain("postrouting", {"nat", NF_INET_POST_ROUTING, 100});
+  Expressions rule;
+  within(rule, 12, pods, Compare::Equal);
+  within(rule, 16, cluster, Compare::NotEqual);
+  // Multicast stays as it is.
+  rule.push_back(load_payload_network(reg(0), 16, 4));
+  rule.push_back(bitwise(reg(0), reg(0), std::string("\xf0\0\0\0", 4), std::string(4, '\0')));
+  rule.push_back(compare(reg(0), Compare::NotEqual, std::string("\xe0\0\0\0", 4)));
+  rule.push_back(masquerade());
+  transaction.add_rule("postrouting", std::move(rule));
+  return transaction.commit();
+}
+
+}  // namespace
+
+std::string cni_config(const NodeNetworkOptions& options, const std::string& pod_cidr) {
+  boost::json::object bridge{
+      {"type", "bridge"},
+      {"bridge", options.bridge},
+      {"isGateway", true},
+      {"isDefaultGateway", true},
+      // A pod may reach itself through its service.
+      {"hairpinMode", true},
+      {"ipMasq", false},
+      {"ipam",
+       {{"type", "host-local"},
+        {"dataDir", options.ipam_dir},
+        {"ranges", boost::json::array{boost::json::array{{{"subnet", pod_cidr}}}}}}}};
+  if (options.mtu) bridge["mtu"] = options.mtu;
+  return boost::json::serialize(boost::json::object{
+      {"cniVersion", "0.4.0"},
+      {"name", "keelson"},
+      {"plugins", boost::json::array{std::move(bridge),
+                                     {{"type", "portmap"},
+                                      {"capabilities", {{"portMappings", true}}}}}}});
+}
+
+Task<Result<void>> set_up_node_network(client::Client& client, NodeNetworkOptions options) {
+  std::string pod_cidr;
+  while (pod_cidr.empty()) {
+    const auto node = co_await client.get<core::v1::Node>({"", options.node_name});
+    if (node) pod_cidr = (*node)->spec.podCIDR;
+    if (!node && node.error().is(Reason::Canceled)) co_return fail(node.error());
+    if (pod_cidr.empty()) CO_TRY_OK(co_await sleep_for(std::chrono::milliseconds(50)));
+  }
+  CO_TRY_OK(write_sysctl("/proc/sys/net/ipv4/ip_forward", "1"));
+  // Answers between pods of one bridge have to pass the translation of their requests. Without the
+  // module there is no such file, and services would lose them.
+  CO_TRY_OK(write_sysctl("/proc/sys/net/bridge/bridge-nf-call-iptables", "1"));
+  CO_TRY_OK(write_masquerade(pod_cidr, options.cluster_cidr));
+  CO_TRY_OK(pki::write_file(options.cni_config_dir + "/10-keelson.conflist",
+                            cni_config(options, pod_cidr), 0600));
+  log_info("Pod network is configured", {{"podCIDR", pod_cidr}, {"bridge", options.bridge}});
+  co_return Result<void>{};
+}
+
+Result<void> clean_up_node_network(const std::string& bridge) {
+  TRY(const auto tables, nft::list_tables(NFPROTO_IPV4, kTable));
+  nft::Transaction transaction(NFPROTO_IPV4, std::string(kTable));
+  for (const auto& table : tables) transaction.delete_table(table);
+  TRY_OK(transaction.commit());
+  const int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (control < 0) return fail(Status::unavailable(std::strerror(errno)));
+  ifreq request{};
+  bridge.copy(request.ifr_name, IFNAMSIZ - 1);
+  // It must be down to be removed; a bridge that does not exist is removed already.
+  ioctl(control, SIOCSIFFLAGS, &request);
+  constexpr unsigned long kDeleteBridge = 0x89a1;  // SIOCBRDELBR
+  const int result = ioctl(control, kDeleteBridge, bridge.c_str());
+  const int error = errno;
+  close(control);
+  if (result < 0 && error != ENXIO && error != ENODEV)
+    return fail(Status::unavailable("cannot remove " + bridge + ": " + std::strerror(error)));
+  return {};
+}
+
+}  // namespace keelson::network

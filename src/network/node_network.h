@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network of one node's pods.
+#pragma once
+
+#include <string>
+
+#include "client/client.h"
+
+namespace keelson::network {
+
+struct NodeNetworkOptions {
+  std::string node_name;
+  std::string cni_config_dir;            // "<data-dir>/agent/etc/cni/net.d"
+  std::string cluster_cidr;              // Sources and destinations that are never masqueraded between.
+  std::string bridge = "keelson0";
+  std::string ipam_dir;                  // Where host-local keeps its leases.
+  int mtu = 0;                           // 0: the kernel's choice.
+};
+
+// The network configuration list for a pod CIDR, as CNI's JSON. Pure.
+std::string cni_config(const NodeNetworkOptions& options, const std::string& pod_cidr);
+
+// Waits for the node's pod CIDR, then sets everything up. Until done or stopped.
+// Errors: Canceled; Unavailable when the kernel or the file system refuses.
+Task<Result<void>> set_up_node_network(client::Client& client, NodeNetworkOptions options);
+
+// Takes away rules and bridge.
+Result<void> clean_up_node_network(const std::string& bridge);
+
+}  // namespace keelson::network
