@@ -17,8 +17,13 @@ class Handlers {
     ++running_;
   }
   void leave() {
-    std::lock_guard lock(mutex_);
-    if (--running_ == 0 && waiter_) waiter_->complete(true);
+    // Completed without the lock: whoever waits may destroy this as soon as it resumes.
+    std::optional<Completion<bool>> last;
+    {
+      std::lock_guard lock(mutex_);
+      if (--running_ == 0) last.swap(waiter_);
+    }
+    if (last) last->complete(true);
   }
   std::size_t running() const {
     std::lock_guard lock(mutex_);
