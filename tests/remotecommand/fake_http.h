@@ -94,7 +94,8 @@ class FakeClient final : public net::HttpClient {
 
 class RemoteCommandTest : public testing::Test {
  protected:
-  ~RemoteCommandTest() override { executor_.advance(std::chrono::minutes(10)); }
+  // While the handlers' fixture is still whole: lets all tasks end whose connections are gone.
+  void TearDown() override { executor_.advance(std::chrono::minutes(10)); }
 
   template <class T>
   T run(Task<T> task) {
