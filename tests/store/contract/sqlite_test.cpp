@@ -63,7 +63,7 @@ class SqliteFile : public testing::Test {
   std::optional<KeyValue> get(std::string key) {
     return executor_.run(store_->get(std::move(key))).value();
   }
-  std::string value(std::string key) {
+  std::string read(std::string key) {
     const auto item = get(std::move(key));
     return item ? item->value : "(none)";
   }
@@ -352,7 +352,7 @@ TEST_F(SqliteFile, HasEveryAnsweredSyncedWriteWhenPowerIsLost) {
     lose_power();
     ASSERT_GE(revision(), written);
     ASSERT_TRUE(get("/a"));
-    EXPECT_EQ(value("/a"), value);
+    EXPECT_EQ(read("/a"), value);
     EXPECT_EQ(get("/a")->mod_revision, written);
   }
 }
@@ -362,8 +362,8 @@ TEST_F(SqliteFile, HasEveryWriteBehindThatASyncedOneCameAfter) {
   put_behind("/lease", "2");
   put("/pod", "1");
   lose_power();
-  EXPECT_EQ(value("/lease"), "2");
-  EXPECT_EQ(value("/pod"), "1");
+  EXPECT_EQ(read("/lease"), "2");
+  EXPECT_EQ(read("/pod"), "1");
 }
 
 TEST_F(SqliteFile, NeverReusesTheRevisionOfAWriteBehindThatPowerLossTook) {
@@ -384,7 +384,7 @@ TEST_F(SqliteFile, DoesNotSkipRevisionsAfterACleanStop) {
   const Revision last = put_behind("/lease", "1");
   reopen();
   EXPECT_EQ(revision(), last);
-  EXPECT_EQ(value("/lease"), "1");
+  EXPECT_EQ(read("/lease"), "1");
 }
 
 TEST_F(SqliteFile, SyncsWritesBehindWithinASecond) {
@@ -394,7 +394,7 @@ TEST_F(SqliteFile, SyncsWritesBehindWithinASecond) {
   executor_.advance(1s);
   while (vfs_.syncs_of(options_.path + "-wal") == before) executor_.run(yield_now());
   lose_power();
-  EXPECT_EQ(value("/lease"), "2");
+  EXPECT_EQ(read("/lease"), "2");
 }
 
 TEST_F(SqliteFile, HasWholeTransactionsOnlyWhereverTheLogIsTorn) {
