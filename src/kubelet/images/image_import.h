@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Images from OCI archives: CRI cannot import, so containerd's own client program does it, into the
+// namespace that CRI looks at.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/task.h"
+
+namespace keelson::kubelet {
+
+class ImageImporter {
+ public:
+  virtual ~ImageImporter() = default;
+  // Errors: NotFound without the program, Timeout, InternalError with what it said.
+  virtual Task<Result<void>> import(std::string archive) = 0;
+};
+
+// `socket` is containerd's. `block` runs work that waits on another thread.
+std::unique_ptr<ImageImporter> make_ctr_importer(std::string socket,
+                                                 std::function<void(Work)> block);
+
+// Imports FOLDER/*.tar and *.tar.gz in the order of their names; failures are logged, and the others
+// tried. Returns how many were imported. `importer` outlives the task.
+Task<int> import_folder(ImageImporter& importer, std::string folder);
+
+}  // namespace keelson::kubelet
