@@ -15,10 +15,10 @@ struct ApiServer::Impl {
   explicit Impl(ApiServerOptions given)
       : options(std::move(given)),
         caches(*options.store, *options.executor, options.shared_store),
-        storage(*options.store, caches),
+        storage(*options.store, caches, *options.executor, metrics),
         registry({storage, *options.executor, *options.random, admission}),
         api(registry),
-        limiter(options.limits, metrics),
+        limiter(options.limits, *options.executor, metrics),
         base_authorizer(make_base_authorizer()),
         loopback_pipeline(*base_authorizer, limiter) {}
 

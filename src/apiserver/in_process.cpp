@@ -95,7 +95,7 @@ class InProcessClient final : public client::Client {
   Task<Result<api::ObjectPtr>> get(const api::Resource& resource, api::ObjectKey key,
                                    std::string subresource) override {
     Call call(*this, "get", resource, key, subresource);
-    CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call.context));
+    CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     co_return call.done(
         co_await parts_.api.get(resource, std::move(key), std::move(subresource), {}));
   }
@@ -103,7 +103,7 @@ class InProcessClient final : public client::Client {
   Task<Result<ObjectList>> list(const api::Resource& resource, std::string namespace_,
                                 ListOptions options) override {
     Call call(*this, "list", resource, api::ObjectKey{namespace_, {}}, std::string());
-    CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call.context));
+    CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     auto found = call.done(co_await parts_.api.registry().list(resource, std::move(namespace_),
                                                                list_query(std::move(options))));
     if (!found) co_return fail(std::move(found).error());
@@ -115,7 +115,7 @@ class InProcessClient final : public client::Client {
                                                    std::string namespace_,
                                                    WatchOptions options) override {
     Call call(*this, "watch", resource, api::ObjectKey{namespace_, {}}, std::string());
-    CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call.context));
+    CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     ListQuery query;
     query.label_selector = std::move(options.label_selector);
     query.field_selector = std::move(options.field_selector);
@@ -136,7 +136,7 @@ class InProcessClient final : public client::Client {
     Call call(*this, "create", resource, key, options);
     // Only a subresource has its object's name in the path.
     if (options.subresource.empty()) key.name.clear();
-    CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call.context));
+    CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     auto written = call.done(co_await parts_.api.create(call.context, resource, std::move(key),
                                                         std::move(options.subresource),
                                                         Body{std::move(object), {}}));
@@ -148,7 +148,7 @@ class InProcessClient final : public client::Client {
                                       boost::json::value object, WriteOptions options) override {
     if (key.name.empty()) key.name = api::string_at(object, {"metadata", "name"});
     Call call(*this, "update", resource, key, options);
-    CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call.context));
+    CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     auto written = call.done(co_await parts_.api.update(call.context, resource, std::move(key),
                                                         std::move(options.subresource),
                                                         Body{std::move(object), {}}));
@@ -160,7 +160,7 @@ class InProcessClient final : public client::Client {
                                      PatchType type, std::string patch,
                                      WriteOptions options) override {
     Call call(*this, "patch", resource, key, options);
-    CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call.context));
+    CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     CO_TRY(const PatchKind kind, patch_kind(type));
     auto written = call.done(co_await parts_.api.patch(call.context, resource, std::move(key),
                                                        std::move(options.subresource), kind,
@@ -172,7 +172,7 @@ class InProcessClient final : public client::Client {
   Task<Result<api::ObjectPtr>> remove(const api::Resource& resource, api::ObjectKey key,
                                       DeleteOptions options) override {
     Call call(*this, "delete", resource, key, std::string());
-    CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call.context));
+    CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     auto removed = call.done(co_await parts_.api.registry().remove(
         call.context, resource, std::move(key), delete_query(options)));
     if (!removed) co_return fail(std::move(removed).error());
@@ -182,7 +182,7 @@ class InProcessClient final : public client::Client {
   Task<Result<void>> remove_collection(const api::Resource& resource, std::string namespace_,
                                        DeleteOptions options, ListOptions selection) override {
     Call call(*this, "deletecollection", resource, api::ObjectKey{namespace_, {}}, std::string());
-    CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call.context));
+    CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     auto removed = call.done(co_await parts_.api.registry().remove_collection(
         call.context, resource, std::move(namespace_), list_query(std::move(selection)),
         delete_query(options)));

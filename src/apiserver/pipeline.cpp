@@ -32,11 +32,11 @@ RequestInfo impersonation(std::string group, std::string resource, std::string n
 
 }  // namespace
 
-Result<FlowLimiter::Permit> Pipeline::enter(const CallContext& call) const {
-  TRY(auto permit, limiter_.enter(call.user, call.info));
+Task<Result<FlowLimiter::Permit>> Pipeline::enter(const CallContext& call) const {
+  CO_TRY(auto permit, co_await limiter_.enter(call.user, call.info));
   const Decision decision = authorizer_.authorize(call.user, call.info);
-  if (!decision.allowed) return fail(forbidden_status(call.user, call.info, decision.reason));
-  return permit;
+  if (!decision.allowed) co_return fail(forbidden_status(call.user, call.info, decision.reason));
+  co_return permit;
 }
 
 Result<User> Pipeline::impersonate(User user, const net::Headers& headers) const {

@@ -17,8 +17,8 @@ class Pipeline {
   Pipeline(const Authorizer& authorizer, FlowLimiter& limiter)
       : authorizer_(authorizer), limiter_(limiter) {}
 
-  // Flow control, then authorization. Errors: TooManyRequests, Forbidden.
-  Result<FlowLimiter::Permit> enter(const CallContext& call) const;
+  // Flow control, then authorization. `call` outlives the task. Errors: TooManyRequests, Forbidden.
+  Task<Result<FlowLimiter::Permit>> enter(const CallContext& call) const;
 
   // Who `user` wants to act as, by the Impersonate- headers. Errors: Forbidden, BadRequest.
   Result<User> impersonate(User user, const net::Headers& headers) const;

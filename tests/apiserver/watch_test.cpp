@@ -167,8 +167,6 @@ TEST(Watch, EndsWhenThePeerGoes) {
 
 TEST(Watch, SaysThatAVersionIsTooOld) {
   TestCluster cluster;
-  auto watch = cluster.watch(kMaps + "?watch=1&resourceVersion=1");
-
   // Version 1 is before anything that this server knows of.
   cluster.server->caches().find(*api::find_builtin("", "v1", "configmaps"))->replace({}, 100);
   auto late = cluster.watch(kMaps + "?watch=1&resourceVersion=1");

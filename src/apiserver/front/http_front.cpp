@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/front/http_front.h"
 
+#include <algorithm>
+
 #include "api/codec/json.h"
 #include "api/selector.h"
 #include "apiserver/front/status_json.h"
@@ -53,7 +55,7 @@ Task<Result<void>> HttpFront::serve(Request& request) {
   if (!user || !*user) co_return fail(Reason::Unauthorized, "Unauthorized");
   CO_TRY(call.user, parts_.pipeline.impersonate(**std::move(user), http.headers));
 
-  CO_TRY([[maybe_unused]] const auto permit, parts_.pipeline.enter(call));
+  CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call));
   if (call.info.is_resource) co_return co_await serve_resource(request);
 
   const RouteHandler* route = parts_.routes.find(target.path);
@@ -95,11 +97,11 @@ Task<Result<void>> HttpFront::serve_resource(Request& request) {
                                                     subresource->verbs.end()
                                               : resource->has_verb(info.verb);
   // Names, namespaces and verbs must fit together: no list of one object, no object without name.
-  const bool collection =
-      info.verb == "list" || info.verb == "watch" || info.verb == "deletecollection";
+  const bool collection = info.verb == "list" || info.verb == "watch";
   const bool unnamed_create = info.verb == "create" && info.subresource.empty();
   const bool bad_place =
       (unnamed_create && !info.name.empty()) ||
+      ((info.verb == "update" || info.verb == "patch") && info.name.empty()) ||
       (!resource->namespaced && !info.namespace_.empty() && resource->plural != "namespaces") ||
       (resource->namespaced && info.namespace_.empty() && !collection);
   if (!allowed || bad_place) {

@@ -2,6 +2,7 @@
 #include "apiserver/registry/accept.h"
 
 #include "api/codec/json.h"
+#include "api/defaulting/defaulting.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -88,6 +89,7 @@ Result<api::Document> accept(Body body, std::string_view group, std::string_view
   auto findings = api::normalize(document, type);
   if (!findings) return fail(std::move(findings).error().with_context(context));
   TRY_OK(report_fields(findings->unknown, body.duplicates, call, context));
+  api::apply_defaults(document, type, api::Time(call.now));
   return std::move(document);
 }
 

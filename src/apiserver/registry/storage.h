@@ -8,6 +8,7 @@
 
 #include "api/object.h"
 #include "apiserver/cache/cache_set.h"
+#include "base/metrics.h"
 #include "base/task.h"
 #include "store/store.h"
 
@@ -15,7 +16,7 @@ namespace keelson::apiserver {
 
 class Storage {
  public:
-  Storage(store::Store& store, CacheSet& caches) : store_(store), caches_(caches) {}
+  Storage(store::Store& store, CacheSet& caches, Executor& executor, Metrics& metrics);
 
   CacheSet& caches() const { return caches_; }
   store::Store& store() const { return store_; }
@@ -36,6 +37,9 @@ class Storage {
 
   store::Store& store_;
   CacheSet& caches_;
+  Executor& executor_;
+  Histogram& get_time_;
+  Histogram& commit_time_;
 };
 
 }  // namespace keelson::apiserver
