@@ -105,6 +105,9 @@ class Call final : public GrpcStream {
 
   Task<Result<void>> done_sending() override { co_return session_->send(*stream_, {}, true); }
 
+  // The peer did nothing for it. RFC 9113, 8.7.
+  bool was_refused() const { return stream_->closed && stream_->error == NGHTTP2_REFUSED_STREAM; }
+
   Task<Result<std::optional<std::string>>> receive() override {
     if (!std::exchange(head_seen_, true)) {
       CO_TRY_OK(co_await session_->head(stream_));
@@ -206,17 +209,34 @@ Task<Result<std::unique_ptr<Call>>> open_call(std::shared_ptr<Connection> connec
   co_return std::make_unique<Call>(std::move(session), std::move(stream));
 }
 
+// One attempt. `again`: it failed, but nothing was done for it.
 Task<Result<std::string>> call_once(std::shared_ptr<Connection> connection, std::string method,
-                                    std::string message, Duration timeout) {
-  std::vector<Bytes> body{std::make_shared<const std::string>(framed(message))};
-  message = std::string();
+                                    Bytes frame, Duration timeout, bool* again) {
+  std::vector<Bytes> body{std::move(frame)};
   CO_TRY(auto call, co_await open_call(std::move(connection), std::move(method), std::move(body),
                                        true, timeout));
-  CO_TRY(auto answer, co_await call->receive());
-  if (!answer) co_return fail(Status::internal("the call ended without an answer"));
+  auto answer = co_await call->receive();
+  if (!answer) {
+    *again = call->was_refused();
+    co_return fail(std::move(answer).error());
+  }
+  if (!*answer) co_return fail(Status::internal("the call ended without an answer"));
   CO_TRY(const auto more, co_await call->receive());
   if (more) co_return fail(Status::internal("more than one answer to a unary call"));
-  co_return std::move(*answer);
+  co_return std::move(**answer);
+}
+
+Task<Result<std::string>> call_until_taken(std::shared_ptr<Connection> connection,
+                                           std::string method, std::string message,
+                                           Duration timeout) {
+  constexpr int kAttempts = 3;
+  const auto frame = std::make_shared<const std::string>(framed(message));
+  message = std::string();
+  for (int attempt = 1;; ++attempt) {
+    bool again = false;
+    auto answer = co_await call_once(connection, method, frame, timeout, &again);
+    if (answer || !again || attempt == kAttempts) co_return answer;
+  }
 }
 
 class Channel final : public GrpcChannel {
@@ -230,8 +250,8 @@ class Channel final : public GrpcChannel {
 
   Task<Result<std::string>> call(std::string method, std::string message,
                                  Duration timeout) override {
-    return with_timeout(timeout,
-                        call_once(connection_, std::move(method), std::move(message), timeout));
+    return with_timeout(
+        timeout, call_until_taken(connection_, std::move(method), std::move(message), timeout));
   }
 
   Task<Result<std::unique_ptr<GrpcStream>>> open(std::string method) override {

@@ -343,7 +343,7 @@ Task<void> Http1Connection::watch_peer(Http1Connection* self) {
 // The peer may still be sending; closing at once would make its system drop our last answer.
 Task<void> Http1Connection::linger() {
   (void)co_await stream_->shutdown_write();
-  watchdog_.arm(1s);
+  watchdog_.arm(500ms);  // As Go's server waits.
   std::vector<char> ignored(4096);
   for (std::size_t total = 0; total < kDrainMax;) {
     auto size = co_await stream_->read(ignored);

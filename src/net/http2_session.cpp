@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kReadSize = 16 << 10;
-constexpr Duration kFarewell = 1s;  // For the last words of a connection.
+constexpr Duration kFarewell = 500ms;  // For the last words of a connection.
 
 }  // namespace
 
@@ -57,53 +57,41 @@ Task<void> Http2Session::run(std::string received) {
   writing.start(write_loop());
   co_await read_loop(std::move(received));
   {
-    // The write loop says what is left to say, and ends; but not for ever.
     std::lock_guard lock(mutex_);
+    dead_ = true;
     if (clock_) executor.cancel(clock_);
-    clock_ = 0;
+    if (farewell_) executor.cancel(farewell_);
+    clock_ = farewell_ = 0;
     schedule();
   }
-  const TimerId farewell = executor.after(kFarewell, [weak = weak_from_this()] {
-    if (const auto session = weak.lock()) session->transport_->close();
-  });
-  co_await writing.join();
-  executor.cancel(farewell);
+  transport_->close();
   end_streams();
   run_stops();
+  co_await writing.join();
 }
 
+// Reads to the end of the stream, also when nothing more is wanted: closing a socket with something
+// unread makes the peer's system throw away our last words.
 Task<void> Http2Session::read_loop(std::string received) {
-  if (!received.empty()) {
-    if (!take(received)) co_return;
-    received = std::string();
-  }
+  if (!received.empty()) take(std::exchange(received, {}));
   std::unique_ptr<char[]> buffer;  // Not held while the connection is idle.
   while (true) {
     if (!buffer) {
-      if (!co_await transport_->readable()) break;
+      if (!co_await transport_->readable()) co_return;
       buffer = std::make_unique_for_overwrite<char[]>(kReadSize);
     }
     const auto size = co_await transport_->read({buffer.get(), kReadSize});
-    if (!size || *size == 0) break;
-    if (!take({buffer.get(), *size})) co_return;
+    if (!size || *size == 0) co_return;
+    take({buffer.get(), *size});
     if (*size < kReadSize) buffer.reset();
   }
-  {
-    // Nobody listens any more.
-    std::lock_guard lock(mutex_);
-    dead_ = true;
-  }
-  end_streams();
-  run_stops();
 }
 
-// Errors: the connection is over as soon as what is left to say was said.
-Result<void> Http2Session::take(std::string_view bytes) {
+void Http2Session::take(std::string_view bytes) {
   std::vector<std::shared_ptr<Http2Stream>> arrived;
-  bool over = false;
   {
     std::lock_guard lock(mutex_);
-    if (dead_) return fail(Status::unavailable("http2: connection closed"));
+    if (dead_ || farewell_) return;
     last_heard_ = executor_->monotonic();
     const ssize_t taken = nghttp2_session_mem_recv(
         session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
@@ -112,16 +100,21 @@ Result<void> Http2Session::take(std::string_view bytes) {
       nghttp2_session_terminate_session(session_, taken == NGHTTP2_ERR_FLOODED
                                                       ? NGHTTP2_ENHANCE_YOUR_CALM
                                                       : NGHTTP2_PROTOCOL_ERROR);
-      over = true;
     }
     arrived.swap(arrived_);
-    if (over || nghttp2_session_want_write(session_) || wants_nothing()) schedule();
-    over = over || nghttp2_session_want_read(session_) == 0;
+    if (taken < 0 || !nghttp2_session_want_read(session_)) begin_farewell();
+    if (farewell_ || nghttp2_session_want_write(session_)) schedule();
   }
   run_stops();
   for (auto& stream : arrived) on_request(std::move(stream));
-  if (over) return fail(Status::unavailable("http2: connection closed"));
-  return {};
+}
+
+// Under the lock: nothing more is taken in, and the peer has a while to read what is left to say.
+void Http2Session::begin_farewell() {
+  if (farewell_) return;
+  farewell_ = executor_->after(kFarewell, [weak = weak_from_this()] {
+    if (const auto session = weak.lock()) session->transport_->close();
+  });
 }
 
 Task<void> Http2Session::write_loop() {
@@ -139,7 +132,8 @@ Task<void> Http2Session::write_loop() {
     if (over) break;
     if (batch.total > 0) {
       const auto views = batch.views();
-      if (!co_await transport_->write_all(views)) break;
+      // The read loop ends it all: a peer that closed may have said before what it left undone.
+      if (!co_await transport_->write_all(views)) co_return;
       batch.clear();
       continue;
     }
@@ -153,13 +147,15 @@ Task<void> Http2Session::write_loop() {
     });
   }
   {
-    std::lock_guard lock(mutex_);
-    dead_ = true;
+    std::unique_lock lock(mutex_);
+    if (dead_) {
+      lock.unlock();
+      transport_->close();
+      co_return;
+    }
+    begin_farewell();
   }
   (void)co_await transport_->shutdown_write();
-  transport_->close();
-  end_streams();
-  run_stops();
 }
 
 void Http2Session::fill(Http2Batch& batch) {
@@ -297,7 +293,7 @@ void Http2Session::on_clock(Executor& executor) {
 
 bool Http2Session::usable() const {
   std::lock_guard lock(mutex_);
-  return !dead_ && !shutting_down_ && nghttp2_session_check_request_allowed(session_);
+  return !dead_ && !farewell_ && !shutting_down_ && nghttp2_session_check_request_allowed(session_);
 }
 
 std::size_t Http2Session::open_streams() const {
@@ -330,7 +326,8 @@ Result<std::shared_ptr<Http2Stream>> Http2Session::open(const HttpRequest& head,
   const Http2Fields fields(head, transport_->peer().tls);
   auto stream = std::make_shared<Http2Stream>();
   std::lock_guard lock(mutex_);
-  if (dead_ || shutting_down_) return fail(Status::unavailable("http2: connection closed"));
+  if (dead_ || farewell_ || shutting_down_)
+    return fail(Status::unavailable("http2: connection closed"));
   push(*stream, std::move(body), ended);
   nghttp2_data_provider provider{{.ptr = stream.get()}, Http2Callbacks::next_data};
   const bool bodiless = ended && stream->outbound_size == 0;

@@ -121,7 +121,8 @@ class Http2Session final : public std::enable_shared_from_this<Http2Session> {
 
   Task<void> read_loop(std::string received);
   Task<void> write_loop();
-  Result<void> take(std::string_view bytes);
+  void take(std::string_view bytes);
+  void begin_farewell();
   void fill(Http2Batch& batch);
   void end_streams();
   void run_stops();
@@ -152,6 +153,7 @@ class Http2Session final : public std::enable_shared_from_this<Http2Session> {
   std::vector<std::stop_source> stops_;  // To be requested without the lock.
   Executor* executor_ = nullptr;
   TimerId clock_ = 0;
+  TimerId farewell_ = 0;
   Duration last_heard_{0};
   bool ping_sent_ = false;
   Duration minute_start_{0};
