@@ -146,6 +146,7 @@ Task<void> Kubelet::run_pods() {
   while (!runtime_ready_) {
     if (!co_await sleep_for(std::chrono::milliseconds(50))) co_return;
   }
+  if (deps_.before_pods) co_await deps_.before_pods();
   accepting_ = true;
   // Adds a worker for each pod there is, oldest first in key order, and follows changes.
   pod_informer_.add_handler([this](const client::ObjectPtr& before, const client::ObjectPtr& now) {

@@ -27,6 +27,8 @@ struct KubeletDeps {
   PodHost& host;
   Random& random;
   ConfigSource* configs = nullptr;  // Shared with the host; null: one of its own.
+  // What has to be done once the runtime is there and before the first pod, such as importing images.
+  std::function<Task<void>()> before_pods = nullptr;
 };
 
 class Kubelet final {

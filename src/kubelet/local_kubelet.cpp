@@ -10,7 +10,6 @@ namespace keelson::kubelet {
 namespace {
 
 constexpr Duration kConfigFresh = std::chrono::seconds(30);
-constexpr Duration kRuntimeRetry = std::chrono::milliseconds(200);
 
 }  // namespace
 
@@ -31,8 +30,14 @@ struct LocalKubelet::Parts {
                                   .runtime = *runtime,
                                   .host = host,
                                   .random = random,
-                                  .configs = configs.get()}),
+                                  .configs = configs.get(),
+                                  .before_pods = [this] { return import_images(); }}),
         tasks(*executor) {}
+
+  // A pod needs the pause image before anything else.
+  Task<void> import_images() {
+    if (!options.image_archives.empty()) co_await import_folder(*importer, options.image_archives);
+  }
 
   const LocalKubeletOptions options;
   net::Runtime& loop;
@@ -46,8 +51,8 @@ struct LocalKubelet::Parts {
 };
 
 Result<std::unique_ptr<LocalKubelet>> LocalKubelet::make(LocalKubeletOptions options,
-                                                         net::Runtime& loop,
-                                                         client::Client& client, Random& random) {
+                                                         net::Runtime& loop, client::Client& client,
+                                                         Random& random) {
   TRY(std::string socket, cri::socket_path_of_endpoint(options.runtime_endpoint));
   return std::unique_ptr<LocalKubelet>(new LocalKubelet(
       std::make_unique<Parts>(std::move(options), std::move(socket), loop, client, random)));
@@ -59,13 +64,7 @@ LocalKubelet::~LocalKubelet() = default;
 void LocalKubelet::start() {
   parts_->tasks.start([](Parts* parts) -> Task<void> {
     parts->kubelet.start();
-    const std::string& folder = parts->options.image_archives;
-    if (folder.empty()) co_return;
-    // The runtime may be starting too.
-    while (!co_await parts->runtime->version()) {
-      if (!co_await sleep_for(kRuntimeRetry)) co_return;
-    }
-    co_await import_folder(*parts->importer, folder);
+    co_return;
   }(parts_.get()));
 }
 

@@ -12,6 +12,10 @@
 #include "kubelet/logs/log_reader.h"
 #include "kubelet/volumes/files.h"
 #include "net/http.h"
+#include "net/tls.h"
+#include "pki/certificate.h"
+#include "remotecommand/port_forward.h"
+#include "remotecommand/session.h"
 
 namespace keelson::kubelet {
 namespace {
@@ -156,6 +160,8 @@ class ClusterTest : public testing::Test {
 
   Task<void> lives_and_dies();
   Task<void> tells_how_it_ended();
+  Task<void> serves_the_api_server();
+  Task<void> speak_with_server(net::HttpClient& client);
 
   // The namespaces come before all threads.
   Containerd containerd;
@@ -277,6 +283,142 @@ Task<void> ClusterTest::tells_how_it_ended() {
   api.erase<v1::Pod>({"default", "job"}, {.grace_period_seconds = 0});
   EXPECT_TRUE(co_await until([this] { return kubelet->kubelet().pods().empty(); }));
   co_await stop_kubelet();
+}
+
+Task<std::string> read_all(net::Stream& stream) {
+  std::string out;
+  std::array<char, 1024> block;
+  while (true) {
+    const auto got = co_await stream.read(block);
+    if (!got || *got == 0) co_return out;
+    out.append(block.data(), *got);
+  }
+}
+
+// A client's command with `input` for it.
+struct Ran {
+  std::string output;
+  remotecommand::CommandStatus status;
+};
+Task<Result<Ran>> run_command(net::HttpClient& client, std::string query, std::string input) {
+  remotecommand::CommandOptions options{.with_stdin = true, .with_stdout = true};
+  net::HttpRequest request;
+  request.method = "POST";
+  request.target = "/exec/default/web/shell?input=1&output=1&" + query;
+  CO_TRY(auto command,
+         co_await remotecommand::connect_command(client, std::move(request), options));
+  CO_TRY_OK(co_await command->streams().input->write(input));
+  CO_TRY_OK(co_await command->streams().input->shutdown_write());
+  Ran ran;
+  ran.output = co_await read_all(*command->streams().output);
+  CO_TRY(ran.status, co_await command->wait());
+  co_await command->close();
+  co_return ran;
+}
+
+net::HttpRequest get(std::string target) {
+  net::HttpRequest request;
+  request.target = std::move(target);
+  return request;
+}
+
+Task<void> ClusterTest::speak_with_server(net::HttpClient& client) {
+  const auto echoed = co_await run_command(client, "command=cat", "hello");
+  EXPECT_TRUE(echoed.has_value()) << echoed.error().message();
+  if (echoed) {
+    EXPECT_EQ(echoed->output, "hello");
+    EXPECT_TRUE(echoed->status.success);
+  }
+  const auto failed = co_await run_command(client, "command=sh&command=-c&command=exit+5", "");
+  EXPECT_TRUE(failed.has_value());
+  if (failed) EXPECT_EQ(failed->status.exit_code, 5);
+
+  const auto log = co_await client.send(get("/containerLogs/default/web/shell?tailLines=2"), 5s);
+  EXPECT_TRUE(log.has_value());
+  if (log) EXPECT_EQ(log->body, "two\nthree\n");
+  const auto absent = co_await client.send(get("/containerLogs/default/none/main"), 5s);
+  EXPECT_TRUE(absent && absent->status == 404);
+  const auto pods = co_await client.send(get("/pods"), 5s);
+  EXPECT_TRUE(pods && pods->body.find("\"web\"") != std::string::npos);
+  const auto summary = co_await client.send(get("/stats/summary"), 5s);
+  EXPECT_TRUE(summary && summary->body.find("workingSetBytes") != std::string::npos);
+
+  // A log that is followed ends with its reader.
+  const auto followed = co_await client.open(get("/containerLogs/default/web/shell?follow=true"));
+  EXPECT_TRUE(followed.has_value());
+  if (followed) {
+    const auto first = co_await (*followed)->read();
+    EXPECT_TRUE(first && first->starts_with("one\n"));
+  }
+
+  net::HttpRequest forward;
+  forward.method = "POST";
+  forward.target = "/portForward/default/web";
+  const auto forwarded = co_await remotecommand::connect_port_forward(client, std::move(forward));
+  EXPECT_TRUE(forwarded.has_value());
+  if (forwarded) {
+    auto connection = co_await (*forwarded)->open(8080);
+    EXPECT_TRUE(connection.has_value());
+    if (connection) {
+      (void)co_await connection->data->write("GET / HTTP/1.0\r\n\r\n");
+      const std::string answer = co_await read_all(*connection->data);
+      EXPECT_NE(answer.find("web web 1"), std::string::npos) << answer;
+    }
+    co_await (*forwarded)->close();
+  }
+}
+
+Task<void> ClusterTest::serves_the_api_server() {
+  start_kubelet();
+  auto web = make_pod("web", "localhost/keelson/web:1");
+  auto& shell = web.spec.containers.emplace_back(web.spec.containers[0]);
+  shell.name = "shell";
+  shell.command = {"sh", "-c", "echo one; echo two; echo three; exec sleep 1000"};
+  web.spec.terminationGracePeriodSeconds = 1;
+  api.add(web);
+  EXPECT_TRUE(co_await until([this] { return condition("web", "Ready") == "True"; }));
+
+  const Wall now = loop->now();
+  const auto ca = pki::make_ca("test", now);
+  const auto server_pair = pki::issue(
+      *ca, {.common_name = "node-1", .ip_addresses = {"127.0.0.1"}, .server = true}, now);
+  const auto client_pair =
+      pki::issue(*ca, {.common_name = "kube-apiserver-kubelet-client", .client = true}, now);
+  auto listener = net::listen_tcp(*loop, "127.0.0.1", 0);
+  EXPECT_TRUE(listener.has_value());
+  auto server =
+      net::serve_http(*loop, std::move(*listener),
+                      *net::make_tls_server({.certificate_pem = server_pair->certificate_pem,
+                                             .key_pem = server_pair->key_pem,
+                                             .client_ca_pem = ca->certificate_pem}),
+                      kubelet->handler());
+  EXPECT_TRUE(server.has_value());
+  const std::uint16_t port = (*server)->port();
+  {
+    const auto stranger = net::make_http_client(
+        *loop, {.host = "127.0.0.1",
+                .port = port,
+                .tls = *net::make_tls_client({.ca_pem = ca->certificate_pem})});
+    const auto refused = co_await stranger->send(get("/pods"), 5s);
+    EXPECT_TRUE(refused && refused->status == 401);
+    const auto api_server = net::make_http_client(
+        *loop, {.host = "127.0.0.1",
+                .port = port,
+                .tls = *net::make_tls_client({.ca_pem = ca->certificate_pem,
+                                              .certificate_pem = client_pair->certificate_pem,
+                                              .key_pem = client_pair->key_pem})});
+    co_await speak_with_server(*api_server);
+  }
+  co_await (*server)->stop(1s);
+
+  api.erase<v1::Pod>({"default", "web"}, {.grace_period_seconds = 1});
+  EXPECT_TRUE(co_await until([this] { return kubelet->kubelet().pods().empty(); }));
+  co_await stop_kubelet();
+}
+
+TEST_F(ClusterTest, ServesLogsCommandsAndPortsToTheApiServerOnly) {
+  ASSERT_TRUE(containerd.start());
+  run_test(serves_the_api_server());
 }
 
 TEST_F(ClusterTest, RunsAdoptsRestartsAndRemovesAPod) {

@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/json.hpp>
 #include <filesystem>
+#include <fstream>
 
 #include "base/log.h"
 
@@ -19,10 +21,14 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr auto kTimeout = std::chrono::minutes(10);
-constexpr std::size_t kOutputLimit = 4096;
+constexpr std::size_t kOutputLimit = 1 << 20;
+constexpr std::size_t kErrorLimit = 4096;
 
-// Waits for a child program; its output is kept up to a limit.
-Result<void> run_program(std::vector<std::string> words) {
+constexpr std::size_t kIndexLimit = 1 << 20;
+constexpr std::size_t kTarBlock = 512;
+
+// Waits for a child program and returns its output, up to a limit.
+Result<std::string> run_program(std::vector<std::string> words) {
   int pipe_ends[2];
   if (pipe2(pipe_ends, O_CLOEXEC) != 0) return fail(Status::internal("no pipe for a child"));
   posix_spawn_file_actions_t actions;
@@ -67,9 +73,51 @@ Result<void> run_program(std::vector<std::string> words) {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (timed_out) return fail(Reason::Timeout, words[0] + " took too long");
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return output;
+  if (output.size() > kErrorLimit) output.resize(kErrorLimit);
   while (output.ends_with('\n')) output.pop_back();
   return fail(Status::internal(words[0] + " failed: " + output));
+}
+
+// "REF TYPE DIGEST ..." on each line, the first being the head.
+std::vector<NamedManifest> parse_table(std::string_view table) {
+  std::vector<NamedManifest> out;
+  while (!table.empty()) {
+    const auto end = table.find('\n');
+    std::string_view line = table.substr(0, end);
+    table.remove_prefix(end == std::string_view::npos ? table.size() : end + 1);
+    std::vector<std::string_view> fields;
+    while (fields.size() < 3) {
+      const auto start = line.find_first_not_of(' ');
+      if (start == std::string_view::npos) break;
+      line.remove_prefix(start);
+      fields.push_back(line.substr(0, line.find(' ')));
+      line.remove_prefix(fields.back().size());
+    }
+    if (fields.size() == 3) out.push_back({std::string(fields[0]), std::string(fields[2])});
+  }
+  return out;
+}
+
+// The bytes of a member of a tar archive; empty if there is none.
+std::string tar_member(const std::string& archive, std::string_view name) {
+  std::ifstream file(archive, std::ios::binary);
+  char header[kTarBlock];
+  while (file.read(header, sizeof header)) {
+    const std::string_view member(header, strnlen(header, 100));
+    if (member.empty()) break;
+    // Octal, in 12 characters from 124 on.
+    std::uint64_t size = 0;
+    std::from_chars(header + 124, header + 135, size, 8);
+    if (member == name && size <= kIndexLimit) {
+      std::string bytes(size, '\0');
+      if (!file.read(bytes.data(), static_cast<std::streamsize>(size))) return {};
+      return bytes;
+    }
+    const std::uint64_t padded = (size + kTarBlock - 1) / kTarBlock * kTarBlock;
+    file.seekg(static_cast<std::streamoff>(padded), std::ios::cur);
+  }
+  return {};
 }
 
 class CtrImporter final : public ImageImporter {
@@ -77,18 +125,28 @@ class CtrImporter final : public ImageImporter {
   CtrImporter(std::string socket, std::function<void(Work)> block)
       : socket_(std::move(socket)), block_(std::move(block)) {}
 
+  Task<Result<std::vector<NamedManifest>>> list() override {
+    CO_TRY(const std::string table, co_await ctr({"images", "list"}));
+    co_return parse_table(table);
+  }
+
   Task<Result<void>> import(std::string archive) override {
-    std::vector<std::string> words{"ctr",    "--address", socket_, "--namespace", "k8s.io",
-                                   "images", "import",    archive};
-    co_return co_await suspended<Result<void>>(
-        fail(Status::canceled()), [this, &words](Completion<Result<void>> done) {
+    CO_TRY_OK(co_await ctr({"images", "import", std::move(archive)}));
+    co_return Result<void>{};
+  }
+
+ private:
+  Task<Result<std::string>> ctr(std::vector<std::string> arguments) {
+    std::vector<std::string> words{"ctr", "--address", socket_, "--namespace", "k8s.io"};
+    std::ranges::move(arguments, std::back_inserter(words));
+    co_return co_await suspended<Result<std::string>>(
+        fail(Status::canceled()), [this, &words](Completion<Result<std::string>> done) {
           block_([words = std::move(words), done = std::move(done)]() mutable {
             done.complete(run_program(std::move(words)));
           });
         });
   }
 
- private:
   const std::string socket_;
   const std::function<void(Work)> block_;
 };
@@ -104,6 +162,23 @@ std::unique_ptr<ImageImporter> make_ctr_importer(std::string socket,
   return std::make_unique<CtrImporter>(std::move(socket), std::move(block));
 }
 
+std::vector<NamedManifest> archive_images(const std::string& archive) {
+  boost::system::error_code error;
+  const auto index = boost::json::parse(tar_member(archive, "index.json"), error);
+  if (error || !index.is_object()) return {};
+  std::vector<NamedManifest> out;
+  const auto* manifests = index.get_object().if_contains("manifests");
+  if (!manifests || !manifests->is_array()) return {};
+  for (const auto& manifest : manifests->get_array()) {
+    const auto* name = manifest.find_pointer("/annotations/io.containerd.image.name", error);
+    const auto* digest = manifest.find_pointer("/digest", error);
+    // One that cannot be told apart makes the whole archive unknown.
+    if (!name || !digest || !name->is_string() || !digest->is_string()) return {};
+    out.push_back({std::string(name->get_string()), std::string(digest->get_string())});
+  }
+  return out;
+}
+
 Task<int> import_folder(ImageImporter& importer, std::string folder) {
   std::vector<std::string> archives;
   std::error_code error;
@@ -112,7 +187,13 @@ Task<int> import_folder(ImageImporter& importer, std::string folder) {
   }
   std::ranges::sort(archives);
   int imported = 0;
+  const auto present = co_await importer.list();
+  const auto is_present = [&](const NamedManifest& image) {
+    return present && std::ranges::find(*present, image) != present->end();
+  };
   for (const auto& archive : archives) {
+    const auto images = archive_images(archive);
+    if (!images.empty() && std::ranges::all_of(images, is_present)) continue;
     auto result = co_await importer.import(archive);
     if (result) {
       log_info("Imported images", {{"archive", archive}});

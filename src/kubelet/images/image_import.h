@@ -6,14 +6,23 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/task.h"
 
 namespace keelson::kubelet {
 
+// A name and the digest of the manifest that it stands for.
+struct NamedManifest {
+  std::string name, digest;
+  auto operator<=>(const NamedManifest&) const = default;
+};
+
 class ImageImporter {
  public:
   virtual ~ImageImporter() = default;
+  // What is there already.
+  virtual Task<Result<std::vector<NamedManifest>>> list() = 0;
   // Errors: NotFound without the program, Timeout, InternalError with what it said.
   virtual Task<Result<void>> import(std::string archive) = 0;
 };
@@ -22,8 +31,12 @@ class ImageImporter {
 std::unique_ptr<ImageImporter> make_ctr_importer(std::string socket,
                                                  std::function<void(Work)> block);
 
-// Imports FOLDER/*.tar and *.tar.gz in the order of their names; failures are logged, and the others
-// tried. Returns how many were imported. `importer` outlives the task.
+// The images of an OCI archive (not compressed), from its index.json; empty if it does not tell.
+std::vector<NamedManifest> archive_images(const std::string& archive);
+
+// Imports FOLDER/*.tar and *.tar.gz in the order of their names, but for archives of which all is
+// there; failures are logged, and the others tried. Returns how many were imported. `importer`
+// outlives the task.
 Task<int> import_folder(ImageImporter& importer, std::string folder);
 
 }  // namespace keelson::kubelet
