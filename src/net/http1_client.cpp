@@ -2,11 +2,11 @@
 #include "net/http1_client.h"
 
 #include "net/prefixed_stream.h"
+#include "net/read_buffer.h"
 
 namespace keelson::net {
 namespace {
 
-constexpr std::size_t kReadSize = 16 << 10;
 constexpr std::size_t kHeaderMax = 10 << 20;  // Go's default for clients.
 
 // What could smuggle a second request into the first.
@@ -71,12 +71,11 @@ std::unique_ptr<Stream> Http1Client::take_stream() {
 
 Task<Result<bool>> Http1Client::read_more() {
   CO_TRY_OK(co_await stream_->readable());
-  const std::size_t before = input_.size();
-  input_.resize(before + kReadSize);
-  auto size = co_await stream_->read(std::span(input_).subspan(before));
-  input_.resize(before + size.value_or(0));
+  const ReadBuffer buffer = ReadBuffer::take();
+  auto size = co_await stream_->read(buffer.span());
   if (!size) co_return fail(std::move(size).error());
   if (*size > 0) nothing_came_ = false;
+  input_.append(buffer.data(), *size);
   co_return *size > 0;
 }
 

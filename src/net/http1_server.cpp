@@ -4,6 +4,7 @@
 #include "net/http1_codec.h"
 #include "net/http_connection.h"
 #include "net/prefixed_stream.h"
+#include "net/read_buffer.h"
 #include "net/watchdog.h"
 
 namespace keelson::net {
@@ -11,7 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kReadSize = 16 << 10;
 constexpr std::size_t kPipelinedMax = 64 << 10;
 constexpr std::size_t kDrainMax = 256 << 10;  // Of an unwanted body, to keep the connection. Go's.
 
@@ -261,11 +261,10 @@ class Http1Exchange final : public HttpExchange {
 
 Task<Result<bool>> Http1Connection::read_more() {
   CO_TRY_OK(co_await stream_->readable());
-  const std::size_t before = input_.size();
-  input_.resize(before + kReadSize);
-  auto size = co_await stream_->read(std::span(input_).subspan(before));
-  input_.resize(before + size.value_or(0));
+  const ReadBuffer buffer = ReadBuffer::take();
+  auto size = co_await stream_->read(buffer.span());
   if (!size) co_return fail(std::move(size).error());
+  input_.append(buffer.data(), *size);
   co_return *size > 0;
 }
 

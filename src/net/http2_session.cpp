@@ -6,13 +6,13 @@
 #include "net/http2_batch.h"
 #include "net/http2_callbacks.h"
 #include "net/http2_fields.h"
+#include "net/read_buffer.h"
 
 namespace keelson::net {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kReadSize = 16 << 10;
 constexpr Duration kFarewell = 500ms;  // For the last words of a connection.
 
 }  // namespace
@@ -74,16 +74,16 @@ Task<void> Http2Session::run(std::string received) {
 // unread makes the peer's system throw away our last words.
 Task<void> Http2Session::read_loop(std::string received) {
   if (!received.empty()) take(std::exchange(received, {}));
-  std::unique_ptr<char[]> buffer;  // Not held while the connection is idle.
+  ReadBuffer buffer;  // Not held while the connection is idle.
   while (true) {
     if (!buffer) {
       if (!co_await transport_->readable()) co_return;
-      buffer = std::make_unique_for_overwrite<char[]>(kReadSize);
+      buffer = ReadBuffer::take();
     }
-    const auto size = co_await transport_->read({buffer.get(), kReadSize});
+    const auto size = co_await transport_->read(buffer.span());
     if (!size || *size == 0) co_return;
-    take({buffer.get(), *size});
-    if (*size < kReadSize) buffer.reset();
+    take({buffer.data(), *size});
+    if (*size < ReadBuffer::kSize) buffer.give_back();
   }
 }
 

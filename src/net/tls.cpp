@@ -5,12 +5,12 @@
 
 #include <openssl/err.h>
 
+#include "net/read_buffer.h"
 #include "net/tls_context.h"
 
 namespace keelson::net {
 namespace {
 
-constexpr std::size_t kInboundSize = 17 << 10;   // A record of the largest size.
 constexpr std::size_t kOutboundMax = 128 << 10;  // Enciphered before it is sent.
 
 class TlsStream final : public Stream {
@@ -134,10 +134,10 @@ class TlsStream final : public Stream {
       BIO_set_retry_read(bio);
       return -1;
     }
-    std::memcpy(into, inbound_.get() + inbound_begin_, taken);
+    std::memcpy(into, inbound_.data() + inbound_begin_, taken);
     inbound_begin_ += taken;
     // An idle connection holds no buffer.
-    if (inbound_begin_ == inbound_end_) inbound_.reset();
+    if (inbound_begin_ == inbound_end_) inbound_.give_back();
     return static_cast<int>(taken);
   }
 
@@ -193,8 +193,8 @@ class TlsStream final : public Stream {
   // Only the reader calls it, when OpenSSL has used all it was given. False at the end.
   Task<Result<bool>> receive() {
     CO_TRY_OK(co_await inner_->readable());
-    auto buffer = std::make_unique_for_overwrite<char[]>(kInboundSize);
-    CO_TRY(const std::size_t size, co_await inner_->read({buffer.get(), kInboundSize}));
+    ReadBuffer buffer = ReadBuffer::take();
+    CO_TRY(const std::size_t size, co_await inner_->read(buffer.span()));
     std::lock_guard lock(mutex_);
     inbound_begin_ = 0;
     inbound_end_ = size;
@@ -206,7 +206,7 @@ class TlsStream final : public Stream {
   const SslCtxPtr context_;
   std::mutex mutex_;  // Of all below, once the handshake is over.
   const SslPtr ssl_;
-  std::unique_ptr<char[]> inbound_;
+  ReadBuffer inbound_;
   std::size_t inbound_begin_ = 0, inbound_end_ = 0;
   std::string outbound_;
   bool ended_ = false;
