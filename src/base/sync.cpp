@@ -42,26 +42,36 @@ Task<Result<void>> Event::wait() {
 Task<Result<AsyncMutex::Guard>> AsyncMutex::lock() {
   auto result = co_await suspended<Result<void>>(
       fail(Status::canceled()), [this](Completion<Result<void>> done) {
-        std::lock_guard lock(mutex_);
-        // A waiter that was stopped just now must not be left with the lock.
-        if (!held_ && done.complete({})) {
+        {
+          std::lock_guard lock(mutex_);
+          if (held_) {
+            waiters_.push_back(std::move(done));
+            return;
+          }
           held_ = true;
-        } else {
-          waiters_.push_back(std::move(done));
         }
+        // A waiter that was stopped just now must not be left with the lock.
+        if (!done.complete({})) unlock();
       });
   if (!result) co_return fail(std::move(result).error());
   co_return Guard(this);
 }
 
 void AsyncMutex::unlock() {
-  std::lock_guard lock(mutex_);
-  while (!waiters_.empty()) {
-    auto waiter = std::move(waiters_.front());
-    waiters_.pop_front();
-    if (waiter.complete({})) return;  // The lock is handed over, still held.
+  while (true) {
+    std::optional<Completion<Result<void>>> next;
+    {
+      std::lock_guard lock(mutex_);
+      if (waiters_.empty()) {
+        held_ = false;
+        return;
+      }
+      next.emplace(std::move(waiters_.front()));
+      waiters_.pop_front();
+    }
+    // Handed over, still held. Whoever has it may destroy the mutex at once.
+    if (next->complete({})) return;
   }
-  held_ = false;
 }
 
 }  // namespace keelson

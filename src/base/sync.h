@@ -60,10 +60,10 @@ class Channel {
 
   // False, and `value` untouched, when full or closed.
   bool try_push(T&& value) {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (closed_ || items_.size() >= limit_) return false;
     items_.push_back(std::move(value));
-    wake(readers_);
+    wake(readers_, lock);
     return true;
   }
   bool try_push(const T& value) { return try_push(T(value)); }
@@ -73,23 +73,27 @@ class Channel {
     while (true) {
       if (try_push(std::move(value))) co_return true;
       const bool more = co_await suspended<bool>(false, [this](Completion<bool> done) {
-        std::lock_guard lock(mutex_);
-        if (closed_ || items_.size() < limit_) {
-          done.complete(!closed_);
-        } else {
-          writers_.push_back(std::move(done));
+        bool open = false;
+        {
+          std::lock_guard lock(mutex_);
+          open = !closed_;
+          if (open && items_.size() >= limit_) {
+            writers_.push_back(std::move(done));
+            return;
+          }
         }
+        done.complete(open);
       });
       if (!more) co_return false;
     }
   }
 
   std::optional<T> try_pop() {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (items_.empty()) return std::nullopt;
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
-    wake(writers_);
+    wake(writers_, lock);
     return item;
   }
 
@@ -98,24 +102,31 @@ class Channel {
     while (true) {
       if (auto item = try_pop()) co_return item;
       const bool more = co_await suspended<bool>(false, [this](Completion<bool> done) {
-        std::lock_guard lock(mutex_);
-        if (!items_.empty() || closed_) {
-          done.complete(!items_.empty());
-        } else {
-          readers_.push_back(std::move(done));
+        bool some = false;
+        {
+          std::lock_guard lock(mutex_);
+          some = !items_.empty();
+          if (!some && !closed_) {
+            readers_.push_back(std::move(done));
+            return;
+          }
         }
+        done.complete(some);
       });
       if (!more) co_return try_pop();
     }
   }
 
   void close() {
-    std::lock_guard lock(mutex_);
-    closed_ = true;
-    for (auto& reader : readers_) reader.complete(false);
-    for (auto& writer : writers_) writer.complete(false);
-    readers_.clear();
-    writers_.clear();
+    std::deque<Completion<bool>> readers, writers;
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+      readers.swap(readers_);
+      writers.swap(writers_);
+    }
+    for (auto& reader : readers) reader.complete(false);
+    for (auto& writer : writers) writer.complete(false);
   }
 
   bool is_closed() const {
@@ -128,12 +139,15 @@ class Channel {
   }
 
  private:
-  static void wake(std::deque<Completion<bool>>& waiters) {
-    while (!waiters.empty()) {
-      auto waiter = std::move(waiters.front());
-      waiters.pop_front();
-      if (waiter.complete(true)) return;
-    }
+  // Unlocks first: whoever is woken may destroy the channel at once.
+  static void wake(std::deque<Completion<bool>>& waiters, std::unique_lock<std::mutex>& lock) {
+    while (!waiters.empty() && waiters.front().is_done()) waiters.pop_front();
+    if (waiters.empty()) return;
+    auto waiter = std::move(waiters.front());
+    waiters.pop_front();
+    lock.unlock();
+    // Stopped just now: its place is not passed on, since it looks at the queue once more itself.
+    waiter.complete(true);
   }
 
   const std::size_t limit_;
