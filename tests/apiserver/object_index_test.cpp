@@ -80,5 +80,18 @@ TEST(ObjectIndex, ReadsFromAKeyOn) {
   EXPECT_EQ(index.find({"n", "bb"}), nullptr);
 }
 
+TEST(ObjectIndex, CountsWhatComesBeforeAKey) {
+  ObjectIndex index;
+  for (int i = 0; i < 1000; ++i) index.set(object("n" + std::to_string(i % 3), std::to_string(i)));
+  const auto snapshot = index.snapshot();
+
+  EXPECT_EQ(snapshot.size(), 1000u);
+  EXPECT_EQ(snapshot.count_below({}), 0u);
+  EXPECT_EQ(snapshot.count_below({"n1", ""}), 334u);
+  EXPECT_EQ(snapshot.count_below({"n10", ""}), 667u);
+  EXPECT_EQ(snapshot.count_below({"z", ""}), 1000u);
+  EXPECT_EQ(ObjectIndex().snapshot().count_below({"z", ""}), 0u);
+}
+
 }  // namespace
 }  // namespace keelson::apiserver

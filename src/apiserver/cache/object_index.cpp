@@ -32,6 +32,28 @@ std::size_t ObjectIndex::chunk_of(const Chunks& chunks, const api::ObjectKey& ke
                                       : static_cast<std::size_t>(after - chunks.list.begin()) - 1;
 }
 
+std::size_t ObjectIndex::place_in(const std::vector<api::ObjectPtr>& objects,
+                                  const api::ObjectKey& key) {
+  const auto place = std::lower_bound(objects.begin(), objects.end(), key, object_less);
+  return static_cast<std::size_t>(place - objects.begin());
+}
+
+std::size_t ObjectIndex::Snapshot::count_below(const api::ObjectKey& key) const {
+  if (!chunks_ || chunks_->list.empty()) return 0;
+  const std::size_t last = chunk_of(*chunks_, key);
+  std::size_t count = place_in(chunks_->list[last]->objects, key);
+  for (std::size_t i = 0; i < last; ++i) count += chunks_->list[i]->objects.size();
+  return count;
+}
+
+std::size_t ObjectIndex::Snapshot::size() const {
+  std::size_t count = 0;
+  if (chunks_) {
+    for (const auto& chunk : chunks_->list) count += chunk->objects.size();
+  }
+  return count;
+}
+
 ObjectIndex::Chunks& ObjectIndex::own_chunks() {
   if (chunks_->generation != generation_) {
     chunks_ = std::make_shared<Chunks>(*chunks_);

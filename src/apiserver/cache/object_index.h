@@ -40,13 +40,18 @@ class ObjectIndex {
     template <class Visit>
     void each_from(const api::ObjectKey& from, Visit visit) const {
       if (!chunks_) return;
-      for (std::size_t i = chunk_of(*chunks_, from); i < chunks_->list.size(); ++i) {
-        for (const auto& object : chunks_->list[i]->objects) {
-          if (key_less(object->key(), from)) continue;
-          if (!visit(object)) return;
+      const std::size_t first = chunk_of(*chunks_, from);
+      for (std::size_t i = first; i < chunks_->list.size(); ++i) {
+        const auto& objects = chunks_->list[i]->objects;
+        for (std::size_t j = i == first ? place_in(objects, from) : 0; j < objects.size(); ++j) {
+          if (!visit(objects[j])) return;
         }
       }
     }
+
+    // How many objects have a key less than `key`. Visits chunks, not objects.
+    std::size_t count_below(const api::ObjectKey& key) const;
+    std::size_t size() const;
 
    private:
     std::shared_ptr<const Chunks> chunks_;
@@ -65,6 +70,9 @@ class ObjectIndex {
  private:
   // The last chunk that begins at or before `key`; 0 if none does.
   static std::size_t chunk_of(const Chunks& chunks, const api::ObjectKey& key);
+  // Of the first object whose key is not less than `key`.
+  static std::size_t place_in(const std::vector<api::ObjectPtr>& objects,
+                              const api::ObjectKey& key);
   Chunks& own_chunks();
   Chunk& own_chunk(std::size_t index);
 

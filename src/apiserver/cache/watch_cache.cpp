@@ -44,6 +44,11 @@ std::size_t WatchCache::watchers() const {
   return watchers_;
 }
 
+store::Revision WatchCache::last_change() const {
+  std::lock_guard lock(mutex_);
+  return last_event_;
+}
+
 WatchCache::State WatchCache::state() {
   std::lock_guard lock(mutex_);
   return {objects_.snapshot(), revision_locked()};

@@ -37,6 +37,8 @@ class WatchCache : public std::enable_shared_from_this<WatchCache> {
   api::ObjectPtr find(const api::ObjectKey& key) const;  // null if there is none
   std::size_t size() const;
   std::size_t watchers() const;
+  // Of the last change that it saw: what is derived from the objects is good until it moves.
+  store::Revision last_change() const;
 
   struct State {
     ObjectIndex::Snapshot objects;

@@ -28,32 +28,37 @@ api::ObjectKey start_key(const std::string& start, const std::string& namespace_
   return api::ObjectKey::parse(start);
 }
 
+// How many objects of the selection's namespace come after `last`.
+std::int64_t count_after(const ObjectIndex::Snapshot& objects, const std::string& namespace_,
+                         const api::ObjectKey& last) {
+  // '0' follows '/': this key is behind all of the namespace.
+  const std::size_t end =
+      namespace_.empty() ? objects.size() : objects.count_below({namespace_ + "0", {}});
+  return static_cast<std::int64_t>(end - objects.count_below(last)) - 1;
+}
+
 // A page out of a snapshot.
 void take_page(const WatchCache::State& state, const Selection& selection,
                const api::ObjectKey& from, std::int64_t limit, ListResult& result) {
   const std::string& namespace_ = selection.namespace_();
-  std::int64_t rest = 0;
-  const bool counts = !selection.has_selectors();
+  bool more = false;
   state.objects.each_from(from, [&](const api::ObjectPtr& object) {
     if (!namespace_.empty() && object->namespace_() != namespace_) return false;
-    const bool full = limit > 0 && static_cast<std::int64_t>(result.items.size()) >= limit;
-    if (full && counts) {
-      ++rest;
-      return true;
-    }
     if (!selection.matches(*object)) return true;
-    if (full) {
-      rest = 1;
+    if (limit > 0 && static_cast<std::int64_t>(result.items.size()) >= limit) {
+      more = true;
       return false;
     }
     result.items.push_back(object);
     return true;
   });
   result.revision = state.revision;
-  if (rest == 0) return;
-  if (counts) result.remaining = rest;
-  result.continue_ =
-      ListToken{state.revision, next_start(result.items.back()->key(), namespace_)}.text();
+  if (!more) return;
+  const api::ObjectKey& last = result.items.back()->key();
+  if (!selection.has_selectors()) {
+    result.remaining = count_after(state.objects, namespace_, last);
+  }
+  result.continue_ = ListToken{state.revision, next_start(last, namespace_)}.text();
 }
 
 }  // namespace
