@@ -51,7 +51,16 @@ std::size_t Cache::nodes_with_image(const std::string& name) const {
 
 NodeInfo& Cache::node_info(const std::string& name) {
   auto& info = infos_[name];
-  if (!info) info = std::make_unique<NodeInfo>(name);
+  if (!info) {
+    std::size_t slot = slots_;
+    if (free_slots_.empty()) {
+      ++slots_;
+    } else {
+      slot = free_slots_.back();
+      free_slots_.pop_back();
+    }
+    info = std::make_unique<NodeInfo>(name, slot);
+  }
   return *info;
 }
 
@@ -63,10 +72,57 @@ void Cache::count_images(const NodeInfo& node, int by) {
   }
 }
 
-void Cache::count_affinity(const PodInfo& pod, int by) {
-  const auto change = static_cast<std::size_t>(by);
-  if (pod.has_affinity()) pods_with_affinity_ += change;
-  if (!pod.anti_affinity.empty()) pods_with_anti_affinity_ += change;
+void Cache::count_pod(const PodInfo& pod, const NodeInfo& node, std::int32_t by) {
+  const std::size_t slot = node.slot();
+  for (const AffinityTerm& term : pod.anti_affinity) {
+    count_term(anti_affinity_terms_, term, slot, by);
+  }
+  const auto wish = [&](const AffinityTerm& term, std::int32_t weight) {
+    AffinityTerm weighted = term;
+    weighted.weight = weight;
+    count_term(affinity_wishes_, weighted, slot, by);
+  };
+  for (const auto& term : pod.affinity) wish(term, kRequiredAffinityWeight);
+  for (const auto& term : pod.preferred_affinity) wish(term, term.weight);
+  for (const auto& term : pod.preferred_anti_affinity) wish(term, -term.weight);
+  pod_counts_.each([&](const std::string&, KeptCounts& kept) {
+    if (kept.question.matches(pod, *this)) kept.counts.change(slot, by);
+  });
+}
+
+bool Cache::matches(const AffinityTerm& term, const PodInfo& pod) const {
+  // Looking the namespace up is only worth it if the term asks.
+  const Labels* labels =
+      term.namespace_selector.selects_nothing() ? nullptr : namespace_labels(pod.key.namespace_);
+  return term.matches(*pod.pod, labels);
+}
+
+std::shared_ptr<const Topology> Cache::topology(const std::string& key) const {
+  auto topology = topologies_.find(key);
+  // Values of nodes long gone are not carried on for ever.
+  if (topology && topology->size() <= 2 * slots_ + 64) return topology;
+  topology = std::make_shared<Topology>();
+  for (const auto& [name, info] : infos_) {
+    if (info->node_or_null()) topology->set(info->slot(), api::find_label(info->labels(), key));
+  }
+  topologies_.put(key, topology);
+  return topology;
+}
+
+std::shared_ptr<const PodCounts> Cache::count_pods(const PodQuestion& question) const {
+  const std::string signature = question.signature();
+  auto kept = pod_counts_.find(signature);
+  if (!kept) {
+    kept = std::make_shared<KeptCounts>();
+    kept->question = question;
+    for (const auto& [name, info] : infos_) {
+      for (const auto& pod : info->pods()) {
+        if (question.matches(*pod, *this)) kept->counts.change(info->slot(), 1);
+      }
+    }
+    if (question.can_be_kept()) pod_counts_.put(signature, kept);
+  }
+  return {kept, &kept->counts};
 }
 
 void Cache::set_node(NodePtr node) {
@@ -74,9 +130,14 @@ void Cache::set_node(NodePtr node) {
   const bool is_new = !info.node_or_null();
   if (is_new) ++node_count_;
   if (is_new || zone_of(info.node()) != zone_of(*node)) order_stale_ = true;
+  const bool relabelled = is_new || info.labels() != node->metadata.labels;
   count_images(info, -1);
   info.set_node(std::move(node));
   count_images(info, 1);
+  if (!relabelled) return;
+  topologies_.each([&](const std::string& key, Topology& topology) {
+    topology.set(info.slot(), api::find_label(info.labels(), key));
+  });
 }
 
 void Cache::remove_node(const std::string& name) {
@@ -85,23 +146,27 @@ void Cache::remove_node(const std::string& name) {
   NodeInfo& info = *found->second;
   count_images(info, -1);
   info.set_node(nullptr);
+  topologies_.each(
+      [&](const std::string&, Topology& topology) { topology.set(info.slot(), nullptr); });
   --node_count_;
   order_stale_ = true;
   drop_if_empty(info);
 }
 
 void Cache::drop_if_empty(NodeInfo& node) {
-  if (!node.node_or_null() && node.pods().empty()) infos_.erase(std::string(node.name()));
+  if (node.node_or_null() || !node.pods().empty()) return;
+  free_slots_.push_back(node.slot());
+  infos_.erase(std::string(node.name()));
 }
 
 void Cache::place(PodState& state, PodInfoPtr pod, const std::string& node_name) {
   NodeInfo& next = node_info(node_name);
   NodeInfo* const before = state.node;
   if (before) {
-    count_affinity(*state.pod, -1);
+    count_pod(*state.pod, *before, -1);
     before->remove_pod(state.pod->uid());
   }
-  count_affinity(*pod, 1);
+  count_pod(*pod, next, 1);
   state.pod = pod;
   state.node = &next;
   next.add_pod(std::move(pod));
@@ -110,7 +175,7 @@ void Cache::place(PodState& state, PodInfoPtr pod, const std::string& node_name)
 
 void Cache::drop(std::unordered_map<std::string, PodState>::iterator pod) {
   NodeInfo& node = *pod->second.node;
-  count_affinity(*pod->second.pod, -1);
+  count_pod(*pod->second.pod, node, -1);
   node.remove_pod(pod->first);
   pods_.erase(pod);
   drop_if_empty(node);

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/executor.h"
-#include "scheduler/node_info.h"
+#include "scheduler/index.h"
 
 namespace keelson::scheduler {
 
@@ -52,9 +52,19 @@ class Cache {
   // Forgets those whose event has not come in time. Returns them.
   std::vector<PodInfoPtr> expire_assumed();
   std::size_t pod_count() const { return pods_.size(); }
-  // How many of them have any pod affinity, and how many required anti-affinity.
-  std::size_t pods_with_affinity() const { return pods_with_affinity_; }
-  std::size_t pods_with_anti_affinity() const { return pods_with_anti_affinity_; }
+
+  // The label as numbers of the nodes. Good until the caller waits.
+  std::shared_ptr<const Topology> topology(const std::string& key) const;
+  // How many such pods are on each node. Good until the caller waits.
+  std::shared_ptr<const PodCounts> count_pods(const PodQuestion& question) const;
+  // Required anti-affinity terms of pods.
+  const TermIndex& anti_affinity_terms() const { return anti_affinity_terms_; }
+  // Their other terms, with weights; negative: they would rather be apart. A required affinity
+  // counts for kRequiredAffinityWeight.
+  const TermIndex& affinity_wishes() const { return affinity_wishes_; }
+
+  // Whether the term means that pod.
+  bool matches(const AffinityTerm& term, const PodInfo& pod) const;
 
   // Labels of namespaces, for terms that select them.
   void set_namespace(const std::string& name, Labels labels) {
@@ -69,6 +79,8 @@ class Cache {
 
   // A watch that lost an event would have listed again long before.
   static constexpr Duration kConfirmWithin = std::chrono::minutes(15);
+  // Upstream: hardPodAffinityWeight.
+  static constexpr std::int32_t kRequiredAffinityWeight = 1;
 
  private:
   struct PodState {
@@ -83,7 +95,8 @@ class Cache {
   void drop(std::unordered_map<std::string, PodState>::iterator pod);
   void drop_if_empty(NodeInfo& node);
   void count_images(const NodeInfo& node, int by);
-  void count_affinity(const PodInfo& pod, int by);
+  // Keeps the indexes right: the pod has come to the node (1), or left it (-1).
+  void count_pod(const PodInfo& pod, const NodeInfo& node, std::int32_t by);
 
   const Executor& clock_;
   std::unordered_map<std::string, std::unique_ptr<NodeInfo>> infos_;
@@ -92,7 +105,17 @@ class Cache {
   std::unordered_map<std::string, Labels> namespaces_;
   mutable NodeList ordered_;  // Made when asked for.
   mutable bool order_stale_ = false;
-  std::size_t node_count_ = 0, pods_with_affinity_ = 0, pods_with_anti_affinity_ = 0;
+  std::size_t node_count_ = 0;
+
+  std::size_t slots_ = 0;
+  std::vector<std::size_t> free_slots_;
+  TermIndex anti_affinity_terms_, affinity_wishes_;
+  mutable KeptAnswers<Topology> topologies_;
+  struct KeptCounts {
+    PodQuestion question;
+    PodCounts counts;
+  };
+  mutable KeptAnswers<KeptCounts> pod_counts_;
 };
 
 }  // namespace keelson::scheduler

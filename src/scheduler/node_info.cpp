@@ -4,18 +4,6 @@
 #include <algorithm>
 
 namespace keelson::scheduler {
-namespace {
-
-void erase_pod(std::vector<PodInfoPtr>& pods, const std::string& uid) {
-  const auto found =
-      std::ranges::find_if(pods, [&](const PodInfoPtr& pod) { return pod->uid() == uid; });
-  if (found == pods.end()) return;
-  // Their order means nothing.
-  std::swap(*found, pods.back());
-  pods.pop_back();
-}
-
-}  // namespace
 
 void NodeInfo::set_node(NodePtr node) {
   const bool same_images = node_ && node && node_->status.images == node->status.images;
@@ -39,8 +27,6 @@ void NodeInfo::add_pod(PodInfoPtr pod) {
   nonzero_milli_cpu_ += pod->nonzero_milli_cpu;
   nonzero_memory_ += pod->nonzero_memory;
   used_ports_.insert(used_ports_.end(), pod->host_ports.begin(), pod->host_ports.end());
-  if (pod->has_affinity()) pods_with_affinity_.push_back(pod);
-  if (!pod->anti_affinity.empty()) pods_with_anti_affinity_.push_back(pod);
   pods_.push_back(std::move(pod));
 }
 
@@ -56,9 +42,9 @@ bool NodeInfo::remove_pod(const std::string& uid) {
     const auto used = std::ranges::find(used_ports_, port);
     if (used != used_ports_.end()) used_ports_.erase(used);
   }
-  if (pod->has_affinity()) erase_pod(pods_with_affinity_, uid);
-  if (!pod->anti_affinity.empty()) erase_pod(pods_with_anti_affinity_, uid);
-  erase_pod(pods_, uid);
+  // Their order means nothing.
+  std::swap(*found, pods_.back());
+  pods_.pop_back();
   return true;
 }
 

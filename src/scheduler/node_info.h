@@ -15,9 +15,11 @@ using ImageSizes = std::unordered_map<std::string, std::int64_t>;  // Bytes, by 
 
 class NodeInfo {
  public:
-  explicit NodeInfo(std::string name) : name_(std::move(name)) {}
+  NodeInfo(std::string name, std::size_t slot) : name_(std::move(name)), slot_(slot) {}
 
   const std::string& name() const { return name_; }
+  // A small number that no other node of the cache has at the same time.
+  std::size_t slot() const { return slot_; }
   // Null while only pods of the node are known, not the node itself.
   const NodePtr& node_or_null() const { return node_; }
   const Node& node() const { return *node_; }
@@ -32,11 +34,6 @@ class NodeInfo {
   const ImageSizes& images() const { return *images_; }
 
   const std::vector<PodInfoPtr>& pods() const { return pods_; }
-  // Those with any kind of pod affinity; those with required anti-affinity.
-  const std::vector<PodInfoPtr>& pods_with_affinity() const { return pods_with_affinity_; }
-  const std::vector<PodInfoPtr>& pods_with_anti_affinity() const {
-    return pods_with_anti_affinity_;
-  }
   const std::vector<HostPort>& used_ports() const { return used_ports_; }
 
   // Null: the node is gone, its pods may not be yet.
@@ -47,10 +44,11 @@ class NodeInfo {
 
  private:
   std::string name_;
+  std::size_t slot_;
   NodePtr node_;
   Resources allocatable_, requested_;
   std::int64_t nonzero_milli_cpu_ = 0, nonzero_memory_ = 0;
-  std::vector<PodInfoPtr> pods_, pods_with_affinity_, pods_with_anti_affinity_;
+  std::vector<PodInfoPtr> pods_;
   std::vector<HostPort> used_ports_;
   std::shared_ptr<const ImageSizes> images_ = std::make_shared<const ImageSizes>();
 };

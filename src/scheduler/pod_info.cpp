@@ -13,6 +13,15 @@ api::LabelSelector read_selector(const meta::v1::LabelSelector* selector) {
   return read ? *std::move(read) : api::LabelSelector::nothing();
 }
 
+std::string signature_of_pods(const AffinityTerm& term) {
+  std::string text;
+  for (const std::string& name : term.namespaces) text.append(name).push_back(',');
+  text.append(1, '\0').append(term.selector.selects_nothing() ? "-" : term.selector.text());
+  text.append(1, '\0');
+  return text.append(term.namespace_selector.selects_nothing() ? "-"
+                                                               : term.namespace_selector.text());
+}
+
 AffinityTerm read_term(const core::v1::PodAffinityTerm& term, const Pod& pod,
                        std::int32_t weight = 0) {
   AffinityTerm read;
@@ -25,6 +34,7 @@ AffinityTerm read_term(const core::v1::PodAffinityTerm& term, const Pod& pod,
   }
   read.topology_key = term.topologyKey;
   read.weight = weight;
+  read.pods_signature = signature_of_pods(read);
   return read;
 }
 
@@ -80,6 +90,18 @@ bool AffinityTerm::matches(
       namespace_selector.selects_everything() ||
       (namespace_labels && namespace_selector.matches(*namespace_labels));
   return in_namespace && selector.matches(other.metadata.labels);
+}
+
+std::string AffinityTerm::signature() const {
+  return topology_key + '\0' + std::to_string(weight) + '\0' + pods_signature;
+}
+
+AffinityTerm make_term(std::string of_namespace, api::LabelSelector selector) {
+  AffinityTerm term;
+  term.selector = std::move(selector);
+  term.namespaces.push_back(std::move(of_namespace));
+  term.pods_signature = signature_of_pods(term);
+  return term;
 }
 
 PodInfoPtr make_pod_info(PodPtr pod) {

@@ -36,7 +36,11 @@ struct AffinityTerm {
   std::vector<std::string> namespaces;  // The pod's own, unless the term names others.
   api::LabelSelector namespace_selector = api::LabelSelector::nothing();
   std::string topology_key;
-  std::int32_t weight = 0;  // Of preferred terms.
+  std::int32_t weight = 0;     // Of preferred terms.
+  std::string pods_signature;  // Tells terms apart that mean different pods.
+
+  // Tells terms apart also by topology and weight.
+  std::string signature() const;
 
   // `namespace_labels` are those of the other pod's namespace; null if it is unknown.
   bool matches(const Pod& other,
@@ -55,12 +59,11 @@ struct PodInfo {
   std::vector<AffinityTerm> preferred_affinity, preferred_anti_affinity;  // With weights.
 
   const std::string& uid() const { return pod->metadata.uid; }
-  bool has_affinity() const {
-    return !affinity.empty() || !anti_affinity.empty() || !preferred_affinity.empty() ||
-           !preferred_anti_affinity.empty();
-  }
 };
 using PodInfoPtr = std::shared_ptr<const PodInfo>;
+
+// A term that means the pods of `namespace_` that the selector finds.
+AffinityTerm make_term(std::string namespace_, api::LabelSelector selector);
 
 // Selectors that cannot be read select nothing: the API server does not let them in.
 PodInfoPtr make_pod_info(PodPtr pod);

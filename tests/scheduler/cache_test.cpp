@@ -127,20 +127,74 @@ TEST_F(CacheTest, CountsOnHowManyNodesAnImageIs) {
   EXPECT_EQ(cache.nodes_with_image("web:1"), 0u);
 }
 
-TEST_F(CacheTest, KnowsHowManyPodsHaveAffinity) {
+TEST_F(CacheTest, KeepsTermsOfPodsTogether) {
   add(make_node("n"));
-  Pod pod = on_node(make_pod("a"), "n");
-  pod.spec.affinity.ensure()
-      .podAntiAffinity.ensure()
-      .requiredDuringSchedulingIgnoredDuringExecution.emplace_back()
-      .topologyKey = "zone";
-  cache.set_pod(info_of(pod));
-  cache.set_pod(info_of(pod));
-  EXPECT_EQ(cache.pods_with_affinity(), 1u);
-  EXPECT_EQ(cache.pods_with_anti_affinity(), 1u);
+  add(make_node("m"));
+  const auto hermit = [](std::string name, std::string node) {
+    Pod pod = on_node(make_pod(std::move(name)), std::move(node));
+    pod.spec.affinity.ensure()
+        .podAntiAffinity.ensure()
+        .requiredDuringSchedulingIgnoredDuringExecution.emplace_back()
+        .topologyKey = "zone";
+    return pod;
+  };
+  cache.set_pod(info_of(hermit("a", "n")));
+  cache.set_pod(info_of(hermit("a", "n")));
+  cache.set_pod(info_of(hermit("b", "m")));
+  ASSERT_EQ(cache.anti_affinity_terms().size(), 1u);
+  EXPECT_EQ(cache.anti_affinity_terms().begin()->second.holders.size(), 2u);
+  EXPECT_TRUE(cache.affinity_wishes().empty());
 
   cache.remove_pod("uid-a");
-  EXPECT_EQ(cache.pods_with_affinity(), 0u);
+  EXPECT_EQ(cache.anti_affinity_terms().begin()->second.holders.size(), 1u);
+  cache.remove_pod("uid-b");
+  EXPECT_TRUE(cache.anti_affinity_terms().empty());
+}
+
+TEST_F(CacheTest, CountsOfPodsFollowTheCluster) {
+  add(make_node("n"));
+  cache.set_pod(info_of(on_node(with_label(make_pod("a"), "app", "web"), "n")));
+  const PodQuestion webs{.terms = {make_term("default", *api::LabelSelector::parse("app=web"))},
+                         .live_only = true};
+  const auto count = [&](const std::string& node) {
+    return cache.count_pods(webs)->on(*cache.find_node(node));
+  };
+  EXPECT_EQ(count("n"), 1);
+
+  cache.set_pod(info_of(on_node(with_label(make_pod("b"), "app", "web"), "n")));
+  cache.set_pod(info_of(on_node(with_label(make_pod("c"), "app", "db"), "n")));
+  cache.assume(info_of(with_label(make_pod("d"), "app", "web")), "n");
+  EXPECT_EQ(count("n"), 3);
+
+  Pod ending = on_node(with_label(make_pod("b"), "app", "web"), "n");
+  ending.metadata.deletionTimestamp = api::Time(clock.now());
+  cache.set_pod(info_of(ending));
+  cache.forget("uid-d");
+  EXPECT_EQ(count("n"), 1);
+
+  // A node that takes over the slot of another starts from nothing.
+  cache.remove_pod("uid-a");
+  cache.remove_pod("uid-b");
+  cache.remove_pod("uid-c");
+  cache.remove_node("n");
+  add(make_node("m"));
+  EXPECT_EQ(count("m"), 0);
+}
+
+TEST_F(CacheTest, TopologiesFollowTheLabelsOfNodes) {
+  add(in_zone(make_node("n"), "a"));
+  add(in_zone(make_node("m"), "b"));
+  add(make_node("x"));
+  const auto value = [&](const std::string& node) {
+    return cache.topology("topology.kubernetes.io/zone")->value_of(*cache.find_node(node));
+  };
+  EXPECT_NE(value("n"), value("m"));
+  EXPECT_EQ(value("x"), Topology::kNone);
+
+  add(in_zone(make_node("x"), "a"));
+  EXPECT_EQ(value("x"), value("n"));
+  add(make_node("x"));
+  EXPECT_EQ(value("x"), Topology::kNone);
 }
 
 }  // namespace

@@ -246,10 +246,11 @@ TEST_F(SchedulerTest, PutsDaemonPodsOnTheNodeTheyName) {
   executor.advance(1s);
 
   EXPECT_EQ(node_of("agent"), "node-3");
-  EXPECT_EQ(scheduled_condition("lost")->message,
-            "0/5 nodes are available: 5 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new "
-            "claims to deallocate, preemption: 0/5 nodes are available: 5 Preemption is not helpful "
-            "for scheduling.");
+  EXPECT_EQ(
+      scheduled_condition("lost")->message,
+      "0/5 nodes are available: 5 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new "
+      "claims to deallocate, preemption: 0/5 nodes are available: 5 Preemption is not helpful "
+      "for scheduling.");
 }
 
 TEST_F(SchedulerTest, PreemptsTheLeastImportantPod) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <unordered_map>
 
 #include "podspec/placement.h"
 #include "scheduler/plugins/plugins.h"
@@ -19,8 +18,11 @@ struct Constraint {
   api::LabelSelector selector;
   bool honor_affinity, honor_taints;
   bool counts_self;  // The selector finds the pod itself.
+  std::shared_ptr<const Topology> topology;
+  std::shared_ptr<const PodCounts> pods;  // That belong together.
 };
 
+// Without topology and pods.
 std::vector<Constraint> constraints_of(const Pod& pod, std::string_view when_unsatisfiable) {
   std::vector<Constraint> constraints;
   for (const auto& spread : pod.spec.topologySpreadConstraints) {
@@ -42,26 +44,25 @@ std::vector<Constraint> constraints_of(const Pod& pod, std::string_view when_uns
                           .selector = *std::move(selector),
                           .honor_affinity = spread.nodeAffinityPolicy.value_or("Honor") == "Honor",
                           .honor_taints = spread.nodeTaintsPolicy.value_or("Ignore") == "Honor",
-                          .counts_self = false};
+                          .counts_self = false,
+                          .topology = {},
+                          .pods = {}};
     constraint.counts_self = constraint.selector.matches(pod.metadata.labels);
     constraints.push_back(std::move(constraint));
   }
   return constraints;
 }
 
-const std::string* find_label(const NodeInfo& node, std::string_view key) {
-  const auto found = node.labels().find(key);
-  return found == node.labels().end() ? nullptr : &found->second;
-}
-
 bool has_all_keys(const NodeInfo& node, const std::vector<Constraint>& constraints) {
-  return std::ranges::all_of(
-      constraints, [&](const Constraint& c) { return find_label(node, c.key) != nullptr; });
+  return std::ranges::all_of(constraints, [&](const Constraint& c) {
+    return c.topology->value_of(node) != Topology::kNone;
+  });
 }
 
 // Whether pods on the node count at all.
 bool takes_part(const NodeInfo& node, const Pod& pod, const Constraint& constraint) {
-  if (constraint.honor_affinity && !podspec::selects_node(pod.spec, node.labels(), node.name())) {
+  if (constraint.honor_affinity && (pod.spec.affinity || !pod.spec.nodeSelector.empty()) &&
+      !podspec::selects_node(pod.spec, node.labels(), node.name())) {
     return false;
   }
   return !constraint.honor_taints ||
@@ -69,17 +70,14 @@ bool takes_part(const NodeInfo& node, const Pod& pod, const Constraint& constrai
                                           podspec::TaintScope::Scheduling);
 }
 
-bool counts(const PodInfo& other, const Pod& pod, const api::LabelSelector& selector) {
+// By number of the label's value; kAbsent: no node with it takes part.
+using Counts = std::vector<std::int64_t>;
+constexpr std::int64_t kAbsent = -1;
+
+bool belongs(const PodInfo& other, const Pod& pod, const api::LabelSelector& selector) {
   return other.key.namespace_ == pod.metadata.namespace_ &&
          !other.pod->metadata.deletionTimestamp && selector.matches(other.pod->metadata.labels);
 }
-
-std::int64_t count_on(const NodeInfo& node, const Pod& pod, const api::LabelSelector& selector) {
-  return std::ranges::count_if(
-      node.pods(), [&](const PodInfoPtr& other) { return counts(*other, pod, selector); });
-}
-
-using Counts = std::unordered_map<std::string, std::int64_t>;  // By value of the label.
 
 struct FilterState final : PluginState {
   struct Spread {
@@ -89,21 +87,27 @@ struct FilterState final : PluginState {
 
     // After a change of counts. With too few values, an empty one is thought of.
     void find_least() {
+      std::int64_t values = 0;
       least = std::numeric_limits<std::int64_t>::max();
-      for (const auto& [value, count] : counts) least = std::min(least, count);
-      if (counts.empty() || std::ssize(counts) < constraint.min_domains) least = 0;
+      for (const std::int64_t count : counts) {
+        if (count == kAbsent) continue;
+        ++values;
+        least = std::min(least, count);
+      }
+      if (values == 0 || values < constraint.min_domains) least = 0;
     }
   };
   std::vector<Spread> spreads;
 
   void change(const Pod& pod, const PodInfo& other, const NodeInfo& node, std::int64_t by) {
     for (Spread& spread : spreads) {
-      if (!counts(other, pod, spread.constraint.selector)) continue;
+      if (!belongs(other, pod, spread.constraint.selector)) continue;
       if (!takes_part(node, pod, spread.constraint)) continue;
-      const std::string* value = find_label(node, spread.constraint.key);
-      const auto found = value ? spread.counts.find(*value) : spread.counts.end();
-      if (found == spread.counts.end()) continue;
-      found->second += by;
+      const int value = spread.constraint.topology->value_of(node);
+      if (value == Topology::kNone) continue;
+      std::int64_t& count = spread.counts[static_cast<std::size_t>(value)];
+      if (count == kAbsent) continue;
+      count += by;
       spread.find_least();
     }
   }
@@ -144,21 +148,19 @@ class PodTopologySpread final : public PreFilterPlugin,
 
   PreFilterResult pre_filter(CycleState& state, const PodInfo& pod,
                              const NodeList& nodes) const override {
-    auto constraints = constraints_of(*pod.pod, "DoNotSchedule");
+    auto constraints = ask(pod, "DoNotSchedule");
     if (constraints.empty()) return {.code = Code::Skip, .message = {}, .node_names = {}};
     SpreadState& own = state.put(*this, std::make_unique<SpreadState>());
     const std::vector<Constraint> all = constraints;
     for (auto& constraint : constraints) {
-      own.filter.spreads.push_back({std::move(constraint), {}, 0});
+      Counts counts(constraint.topology->size(), kAbsent);
+      own.filter.spreads.push_back({std::move(constraint), std::move(counts), 0});
     }
     for (const NodeInfo* node : nodes) {
       // A node outside one of the topologies takes no part in any.
       if (!has_all_keys(*node, all)) continue;
-      for (auto& spread : own.filter.spreads) {
-        if (!takes_part(*node, *pod.pod, spread.constraint)) continue;
-        spread.counts[*find_label(*node, spread.constraint.key)] +=
-            count_on(*node, *pod.pod, spread.constraint.selector);
-      }
+      for (auto& spread : own.filter.spreads)
+        add_node(spread.counts, spread.constraint, *node, *pod.pod);
     }
     for (auto& spread : own.filter.spreads) spread.find_least();
     return {};
@@ -176,14 +178,14 @@ class PodTopologySpread final : public PreFilterPlugin,
   Code filter(const CycleState& state, const PodInfo&, const NodeInfo& node,
               Reasons& reasons) const override {
     for (const auto& spread : state.find<SpreadState>(*this)->filter.spreads) {
-      const std::string* value = find_label(node, spread.constraint.key);
-      if (!value) {
+      const int value = spread.constraint.topology->value_of(node);
+      if (value == Topology::kNone) {
         reasons.add(
             "node(s) didn't match pod topology spread constraints (missing required label)");
         return Code::UnschedulableAndUnresolvable;
       }
-      const auto found = spread.counts.find(*value);
-      const std::int64_t here = found == spread.counts.end() ? 0 : found->second;
+      const std::int64_t here =
+          std::max<std::int64_t>(0, spread.counts[static_cast<std::size_t>(value)]);
       const std::int64_t skew = here + (spread.constraint.counts_self ? 1 : 0) - spread.least;
       if (skew > spread.constraint.max_skew) {
         reasons.add("node(s) didn't match pod topology spread constraints");
@@ -195,30 +197,33 @@ class PodTopologySpread final : public PreFilterPlugin,
 
   Code pre_score(CycleState& state, const PodInfo& pod,
                  std::span<const NodeInfo* const> nodes) const override {
-    auto constraints = constraints_of(*pod.pod, "ScheduleAnyway");
+    auto constraints = ask(pod, "ScheduleAnyway");
     if (constraints.empty()) return Code::Skip;
     SpreadState* own = state.find<SpreadState>(*this);
     if (!own) own = &state.put(*this, std::make_unique<SpreadState>());
     own->score.spreads.clear();
     const std::vector<Constraint> all = constraints;
-    for (auto& constraint : constraints)
-      own->score.spreads.push_back({std::move(constraint), {}, 0});
-    for (auto& spread : own->score.spreads) {
-      const std::string& key = spread.constraint.key;
+    for (auto& constraint : constraints) {
+      ScoreState::Spread spread{std::move(constraint), {}, 0};
+      const Topology& topology = *spread.constraint.topology;
+      spread.counts.assign(topology.size(), kAbsent);
+      std::size_t values = 0;
       for (const NodeInfo* node : nodes) {
-        if (has_all_keys(*node, all)) spread.counts.try_emplace(*find_label(*node, key), 0);
+        if (!has_all_keys(*node, all)) continue;
+        std::int64_t& count = spread.counts[static_cast<std::size_t>(topology.value_of(*node))];
+        if (count != kAbsent) continue;
+        count = 0;
+        ++values;
       }
       // Pods count on all nodes with such a value, also on those that cannot run this one.
       for (const NodeInfo* node : cache_.nodes()) {
-        if (node->pods().empty() || !has_all_keys(*node, all)) continue;
-        const auto found = spread.counts.find(*find_label(*node, key));
-        if (found == spread.counts.end() || !takes_part(*node, *pod.pod, spread.constraint)) {
-          continue;
-        }
-        found->second += count_on(*node, *pod.pod, spread.constraint.selector);
+        if (spread.constraint.pods->on(*node) == 0 || !has_all_keys(*node, all)) continue;
+        if (spread.counts[static_cast<std::size_t>(topology.value_of(*node))] == kAbsent) continue;
+        add_node(spread.counts, spread.constraint, *node, *pod.pod);
       }
       // The more values there are, the more a pod on one of them matters.
-      spread.weight = std::log(static_cast<double>(spread.counts.size()) + 2);
+      spread.weight = std::log(static_cast<double>(values) + 2);
+      own->score.spreads.push_back(std::move(spread));
     }
     return Code::Success;
   }
@@ -227,11 +232,11 @@ class PodTopologySpread final : public PreFilterPlugin,
   std::int64_t score(const CycleState& state, const PodInfo&, const NodeInfo& node) const override {
     double sum = 0;
     for (const auto& spread : state.find<SpreadState>(*this)->score.spreads) {
-      const std::string* value = find_label(node, spread.constraint.key);
-      if (!value) return kOutside;
-      const auto found = spread.counts.find(*value);
-      if (found == spread.counts.end()) return kOutside;
-      sum += static_cast<double>(found->second) * spread.weight +
+      const int value = spread.constraint.topology->value_of(node);
+      if (value == Topology::kNone) return kOutside;
+      const std::int64_t count = spread.counts[static_cast<std::size_t>(value)];
+      if (count == kAbsent) return kOutside;
+      sum += static_cast<double>(count) * spread.weight +
              static_cast<double>(spread.constraint.max_skew - 1);
     }
     return static_cast<std::int64_t>(std::llround(sum));
@@ -271,6 +276,23 @@ class PodTopologySpread final : public PreFilterPlugin,
 
  private:
   static constexpr std::int64_t kOutside = -1;
+
+  std::vector<Constraint> ask(const PodInfo& pod, std::string_view when_unsatisfiable) const {
+    auto constraints = constraints_of(*pod.pod, when_unsatisfiable);
+    for (Constraint& constraint : constraints) {
+      constraint.topology = cache_.topology(constraint.key);
+      constraint.pods = cache_.count_pods(
+          {.terms = {make_term(pod.key.namespace_, constraint.selector)}, .live_only = true});
+    }
+    return constraints;
+  }
+
+  static void add_node(Counts& counts, const Constraint& constraint, const NodeInfo& node,
+                       const Pod& pod) {
+    if (!takes_part(node, pod, constraint)) return;
+    std::int64_t& count = counts[static_cast<std::size_t>(constraint.topology->value_of(node))];
+    count = std::max<std::int64_t>(0, count) + constraint.pods->on(node);
+  }
 
   const Cache& cache_;
 };
