@@ -155,18 +155,20 @@ std::string partial_list_json(const ListResult& list, std::string_view version) 
 
 std::string table_json(const api::Resource& resource, const ListResult& list, RowObject include,
                        Wall now, std::string_view version) {
+  const api::Resource& shown =
+      list.items.empty() ? resource : printed_as(resource, *list.items.front());
   std::string out;
   append_type(out, "Table", meta_version(version));
   append_list_metadata(out, list);
   out.append(",\"columnDefinitions\":");
-  append_columns(out, resource);
+  append_columns(out, shown);
   out.append(",\"rows\":[");
   bool first = true;
   for (const auto& item : list.items) {
     if (!first) out.push_back(',');
     first = false;
     out.append("{\"cells\":");
-    api::append_json(out, cells_of(resource, *item, now));
+    api::append_json(out, cells_of(shown, *item, now));
     if (include == RowObject::Metadata) {
       out.append(",\"object\":").append(partial_json(*item, version));
     } else if (include == RowObject::Object) {

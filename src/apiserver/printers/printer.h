@@ -13,9 +13,14 @@
 
 namespace keelson::apiserver {
 
+// The resource whose columns and cells show `object`, which was read through `resource`: that one,
+// but for a Scale read through a subresource.
+const api::Resource& printed_as(const api::Resource& resource, const api::Object& object);
+
 // The columns of a resource; Name and Created At where its kind declares none.
 std::span<const api::Column> columns_of(const api::Resource& resource);
-// One cell a column. `object` is of `resource`'s version; ages are as of `now`.
+// One cell a column. Ages are as of `now`. Of an object that is not of `resource`'s kind and
+// version, what every object has.
 boost::json::array cells_of(const api::Resource& resource, const api::Object& object, Wall now);
 
 }  // namespace keelson::apiserver
