@@ -156,6 +156,8 @@ Task<void> Http2Session::write_loop() {
     begin_farewell();
   }
   (void)co_await transport_->shutdown_write();
+  // A client's last words matter to nobody.
+  if (role_ == Role::Client) transport_->close();
 }
 
 void Http2Session::fill(Http2Batch& batch) {
