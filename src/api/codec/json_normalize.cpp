@@ -223,7 +223,11 @@ class Normalizer {
   }
 
   template <class T>
-  Result<void> integer(const Document& value, const std::string& type, const Path* path) {
+  Result<void> integer(Document& value, const std::string& type, const Path* path) {
+    // Documents that code has put together hold unsigned numbers, too.
+    if (const auto* positive = value.if_uint64(); positive && std::in_range<T>(*positive)) {
+      value = static_cast<std::int64_t>(*positive);
+    }
     const auto* number = value.if_int64();
     if (number && std::in_range<T>(*number)) return {};
     if (!value.is_number()) return mismatch(value, type, path);
