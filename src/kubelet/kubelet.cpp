@@ -41,6 +41,7 @@ Kubelet::Kubelet(KubeletOptions options, KubeletDeps deps)
               {.backoff = options_.image_backoff, .backoff_limit = options_.image_backoff_limit}),
       statuses_(deps.client, pod_informer_, deps.executor),
       crashes_(options_.crash_backoff, options_.crash_backoff_limit),
+      starts_(options_.parallel_starts),
       context_{.options = options_,
                .client = deps.client,
                .executor = deps.executor,
@@ -55,6 +56,7 @@ Kubelet::Kubelet(KubeletOptions options, KubeletDeps deps)
                .nodes = informers_.selected(api::resource_of<v1::Node>(), "",
                                             "metadata.name=" + options_.node_name),
                .crashes = crashes_,
+               .starts = starts_,
                .machine = deps.host.machine(),
                .allocatable = {},
                .network_problem = "container runtime has not been asked yet"},
@@ -212,7 +214,9 @@ void Kubelet::add_worker(PodPtr pod) {
 Task<void> Kubelet::run_worker(std::string uid, PodWorker* worker) {
   co_await worker->run();
   const auto found = workers_.find(uid);
-  if (found != workers_.end() && found->second.finished) workers_.erase(found);
+  if (found == workers_.end() || !found->second.finished) co_return;
+  workers_.erase(found);
+  watch_.forget(uid);
 }
 
 // --- Housekeeping --------------------------------------------------------------------------------

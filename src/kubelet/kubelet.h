@@ -27,7 +27,8 @@ struct KubeletDeps {
   PodHost& host;
   Random& random;
   ConfigSource* configs = nullptr;  // Shared with the host; null: one of its own.
-  // What has to be done once the runtime is there and before the first pod, such as importing images.
+  // What has to be done once the runtime is there and before the first pod, such as importing
+  // images.
   std::function<Task<void>()> before_pods = nullptr;
 };
 
@@ -82,6 +83,7 @@ class Kubelet final {
   ImagePuller images_;
   StatusManager statuses_;
   Backoff crashes_;
+  Gate starts_;
   NodeContext context_;
   NodeAgent agent_;
   RuntimeWatch watch_;

@@ -20,9 +20,8 @@ struct LocalKubeletOptions {
 class LocalKubelet final {
  public:
   // `loop`, `client` and `random` outlive it. Errors: BadRequest for an unusable endpoint.
-  static Result<std::unique_ptr<LocalKubelet>> make(LocalKubeletOptions options,
-                                                    net::Runtime& loop, client::Client& client,
-                                                    Random& random);
+  static Result<std::unique_ptr<LocalKubelet>> make(LocalKubeletOptions options, net::Runtime& loop,
+                                                    client::Client& client, Random& random);
   ~LocalKubelet();
 
   // Returns at once; the node registers and runs pods from then on.

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/random.h"
+#include "base/sync.h"
 #include "kubelet/backoff.h"
 #include "kubelet/config_source.h"
 #include "kubelet/cri/runtime.h"
@@ -14,6 +15,33 @@
 #include "kubelet/status_manager.h"
 
 namespace keelson::kubelet {
+
+// Some may pass at a time; the others wait in the order of their coming.
+class Gate final {
+ public:
+  explicit Gate(std::size_t width) : inside_(width) {}
+
+  class Pass {
+   public:
+    explicit Pass(Gate* gate) : gate_(gate) {}
+    Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    Pass& operator=(Pass&&) = delete;
+    ~Pass() {
+      if (gate_) gate_->inside_.try_pop();
+    }
+
+   private:
+    Gate* gate_;
+  };
+  // Errors: Canceled.
+  Task<Result<Pass>> enter() {
+    if (!co_await inside_.push(true)) co_return fail(Status::canceled());
+    co_return Pass(this);
+  }
+
+ private:
+  Channel<bool> inside_;
+};
 
 struct NodeContext {
   const KubeletOptions& options;
@@ -29,6 +57,7 @@ struct NodeContext {
   client::Informer& services;
   client::Informer& nodes;  // This node only.
   Backoff& crashes;
+  Gate& starts;  // Of sandboxes and containers.
   MachineInfo machine;
   podspec::ResourceList allocatable;
   // Empty: the network is ready; else why it is not.

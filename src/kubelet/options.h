@@ -50,6 +50,9 @@ struct KubeletOptions {
   bool use_cgroups = true;
   bool enforce_cpu_limits = true;
 
+  // Sandboxes and containers being made at a time: more only get in each other's way.
+  std::size_t parallel_starts = 8;
+
   Duration relist_period = std::chrono::seconds(1);
   // While the runtime tells of changes by itself; upstream's evented PLEG.
   Duration relist_period_with_events = std::chrono::minutes(5);

@@ -47,6 +47,7 @@ Task<Result<SandboxRecord>> PodRuntime::create_sandbox(PodPtr pod, std::uint32_t
     report(cgroup.error());
     co_return fail(std::move(cgroup).error());
   }
+  CO_TRY([[maybe_unused]] const auto pass, co_await node_.starts.enter());
   auto id = co_await node_.runtime.run_sandbox(sandbox_config(*pod, attempt, *cgroup),
                                                pod->spec.runtimeClassName.value_or(""));
   if (!id) {
@@ -117,6 +118,8 @@ Task<std::optional<StartFailure>> PodRuntime::start(Start start) {
     co_return failed("CreateContainerConfigError", why);
   }
   const std::string log_path = config->log_path();
+  std::optional pass(co_await node_.starts.enter());
+  if (!*pass) co_return failed("CreateContainerError", pass->error().message());
   auto id = co_await node_.runtime.create_container(start.sandbox.id, std::move(*config), sandbox);
   if (!id) {
     const std::string why = id.error().message();
@@ -133,6 +136,7 @@ Task<std::optional<StartFailure>> PodRuntime::start(Start start) {
     }
     co_return failed("RunContainerError", why);
   }
+  pass.reset();  // Hooks take their own time.
   node_.event(pod, name, EventType::Normal, "Started", "Container started");
   node_.host.link_log(pod, name, *id, node_.host.log_dir(pod) + "/" + log_path);
 

@@ -121,6 +121,11 @@ Task<Result<void>> PodWorker::inspect() {
 }
 
 void PodWorker::publish(bool terminated) {
+  if (terminated && failure_ && runtime_pod_.containers.empty()) {
+    // It never ran: nothing of it waits for anything any more.
+    node_.statuses.set(pod_, failed_status(*pod_, *failure_, node_.executor.now()));
+    return;
+  }
   const v1::PodStatus* before = node_.statuses.find(pod_->metadata.uid);
   auto status = make_pod_status({.pod = *pod_,
                                  .before = before ? *before : pod_->status,

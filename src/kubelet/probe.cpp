@@ -91,8 +91,14 @@ Task<Result<ProbeOutcome>> run_probe(NodeContext& node, PodPtr pod, const v1::Co
   const std::chrono::seconds timeout(std::max(1, probe->timeoutSeconds));
   if (probe->exec) {
     v1::ExecAction action;
-    Variables none;
-    for (const auto& word : probe->exec->command) action.command.push_back(expand(word, {&none}));
+    // Only what the spec itself says; other values are not known here.
+    Variables variables;
+    for (const auto& entry : container->env) {
+      if (!entry.valueFrom) variables[entry.name] = entry.value;
+    }
+    for (const auto& word : probe->exec->command) {
+      action.command.push_back(expand(word, {&variables}));
+    }
     co_return co_await exec(node, action, std::move(target.container_id), timeout);
   }
   if (probe->httpGet) {

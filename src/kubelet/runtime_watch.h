@@ -23,6 +23,8 @@ class RuntimeWatch final {
 
   // As of the last relist, by uid.
   const std::map<std::string, PodOutline>& pods() const { return pods_; }
+  // The pod is gone; what the last relist saw of it no longer counts.
+  void forget(const std::string& uid) { pods_.erase(uid); }
   bool has_listed() const { return listed_at_ != Duration::min(); }
   // The last relist is too long ago; upstream's limit.
   bool is_stuck() const;

@@ -412,6 +412,7 @@ TEST_F(KubeletTest, RefusesAPodThatDoesNotFit) {
             "Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 0, "
             "capacity: 2000");
   EXPECT_EQ(pod("choosy").status.reason, "NodeAffinity");
+  EXPECT_TRUE(pod("big").status.containerStatuses.empty());
   EXPECT_EQ(runtime.sandbox_count(), 0u);
 }
 

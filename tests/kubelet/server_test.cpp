@@ -29,7 +29,7 @@ TEST(KubeletServer, IsForTheApiServerOnly) {
        Reason::Forbidden},
       {"an administrator's",
        {.common_name = "admin", .organizations = {"system:masters"}, .has_certificate = true},
-       std::nullopt},
+       Reason::Forbidden},
       {"a name without certificate",
        {.common_name = "kube-apiserver-kubelet-client"},
        Reason::Unauthorized},

@@ -93,9 +93,6 @@ Result<void> authorize_client(const ServerOptions& options, const net::Peer& pee
   if (std::ranges::find(options.client_names, peer.common_name) != options.client_names.end()) {
     return {};
   }
-  for (const auto& group : peer.organizations) {
-    if (std::ranges::find(options.client_groups, group) != options.client_groups.end()) return {};
-  }
   return fail(Reason::Forbidden, "Forbidden (user=" + peer.common_name + ", verb=" +
                                      request.method + ", resource=nodes, subresource=proxy)");
 }

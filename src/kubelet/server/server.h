@@ -15,9 +15,7 @@ namespace keelson::kubelet {
 
 struct ServerOptions {
   // Common names of client certificates that may use it.
-  std::vector<std::string> client_names = {"kube-apiserver-kubelet-client", "kube-apiserver"};
-  // And groups (organizations) whose members may.
-  std::vector<std::string> client_groups = {"system:masters"};
+  std::vector<std::string> client_names = {"kube-apiserver-kubelet-client"};
 };
 
 // Errors: Unauthorized without a certificate that verifies, Forbidden for another's.
