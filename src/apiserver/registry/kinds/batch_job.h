@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Jobs choose their pods by their own uid, unless the user does.
+#pragma once
+
+#include "apiserver/registry/strategy.h"
+
+namespace keelson::apiserver {
+
+class JobStrategy : public Strategy {
+ public:
+  void prepare_for_create(api::Document& object, const CallContext& call) const override;
+  // Source: upstream, kept since before there was a choice.
+  Dependents default_dependents() const override { return Dependents::Orphan; }
+};
+
+}  // namespace keelson::apiserver

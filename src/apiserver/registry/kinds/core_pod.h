@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pods: their first state, and how long they take to go.
+#pragma once
+
+#include "apiserver/registry/strategy.h"
+
+namespace keelson::apiserver {
+
+class PodStrategy : public Strategy {
+ public:
+  void prepare_for_create(api::Document& object, const CallContext& call) const override;
+  std::optional<std::int64_t> grace_period(const api::Object& object,
+                                           std::optional<std::int64_t> requested) const override;
+};
+
+// "Guaranteed", "Burstable" or "BestEffort". Source: Kubernetes documentation, "Pod Quality of
+// Service Classes".
+std::string_view qos_class(const api::Document& pod);
+
+}  // namespace keelson::apiserver

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "apiserver/registry/strategy.h"
+
+namespace keelson::apiserver {
+
+class ReplicationControllerStrategy : public Strategy {
+ public:
+  // Source: upstream, kept since before there was a choice.
+  Dependents default_dependents() const override { return Dependents::Orphan; }
+};
+
+}  // namespace keelson::apiserver

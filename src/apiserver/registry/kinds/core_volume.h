@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Volumes and claims begin as Pending; a claim's two names for its source are one.
+#pragma once
+
+#include "apiserver/registry/strategy.h"
+
+namespace keelson::apiserver {
+
+class PersistentVolumeStrategy : public Strategy {
+ public:
+  void prepare_for_create(api::Document& object, const CallContext& call) const override;
+};
+
+class PersistentVolumeClaimStrategy : public Strategy {
+ public:
+  void prepare_for_create(api::Document& object, const CallContext& call) const override;
+};
+
+}  // namespace keelson::apiserver
