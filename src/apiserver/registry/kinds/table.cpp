@@ -9,6 +9,7 @@
 #include "apiserver/registry/kinds/core_replication_controller.h"
 #include "apiserver/registry/kinds/core_service.h"
 #include "apiserver/registry/kinds/core_volume.h"
+#include "apiserver/registry/kinds/rbac.h"
 #include "apiserver/registry/strategy.h"
 
 namespace keelson::apiserver {
@@ -35,6 +36,10 @@ std::unordered_map<const api::Resource*, const Strategy*> make_table() {
       {"", "replicationcontrollers", the<ReplicationControllerStrategy>()},
       {"", "services", the<ServiceStrategy>()},
       {"batch", "jobs", the<JobStrategy>()},
+      {"rbac.authorization.k8s.io", "clusterrolebindings", the<RbacStrategy>()},
+      {"rbac.authorization.k8s.io", "clusterroles", the<RbacStrategy>()},
+      {"rbac.authorization.k8s.io", "rolebindings", the<RbacStrategy>()},
+      {"rbac.authorization.k8s.io", "roles", the<RbacStrategy>()},
       {"certificates.k8s.io", "certificatesigningrequests", the<SigningRequestStrategy>()},
   };
   std::unordered_map<const api::Resource*, const Strategy*> table;
