@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Roles and bindings: their names may hold colons.
+// Roles and bindings: their names may hold colons, and what a binding grants cannot change.
 #pragma once
 
-#include "api/names.h"
 #include "apiserver/registry/strategy.h"
 
 namespace keelson::apiserver {
 
-class RbacStrategy final : public Strategy {
+class RoleStrategy : public Strategy {
  public:
-  std::vector<std::string> validate_name(std::string_view name, bool prefix) const override {
-    return api::name_is_path_segment(name, prefix);
-  }
+  std::vector<std::string> validate_name(std::string_view name, bool prefix) const override;
+};
+
+class RoleBindingStrategy : public RoleStrategy {
+ public:
+  api::FieldErrors validate_update(const api::Document& now,
+                                   const api::Document& before) const override;
 };
 
 }  // namespace keelson::apiserver

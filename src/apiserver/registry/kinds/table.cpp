@@ -36,11 +36,11 @@ std::unordered_map<const api::Resource*, const Strategy*> make_table() {
       {"", "replicationcontrollers", the<ReplicationControllerStrategy>()},
       {"", "services", the<ServiceStrategy>()},
       {"batch", "jobs", the<JobStrategy>()},
-      {"rbac.authorization.k8s.io", "clusterrolebindings", the<RbacStrategy>()},
-      {"rbac.authorization.k8s.io", "clusterroles", the<RbacStrategy>()},
-      {"rbac.authorization.k8s.io", "rolebindings", the<RbacStrategy>()},
-      {"rbac.authorization.k8s.io", "roles", the<RbacStrategy>()},
       {"certificates.k8s.io", "certificatesigningrequests", the<SigningRequestStrategy>()},
+      {"rbac.authorization.k8s.io", "clusterrolebindings", the<RoleBindingStrategy>()},
+      {"rbac.authorization.k8s.io", "clusterroles", the<RoleStrategy>()},
+      {"rbac.authorization.k8s.io", "rolebindings", the<RoleBindingStrategy>()},
+      {"rbac.authorization.k8s.io", "roles", the<RoleStrategy>()},
   };
   std::unordered_map<const api::Resource*, const Strategy*> table;
   for (const api::GroupVersion* version : api::builtin_group_versions()) {
