@@ -116,7 +116,7 @@ Task<void> Kubelet::run_runtime_check() {
     if (status) {
       std::vector<std::string> problems;
       std::string network = "container runtime has not said whether its network is ready";
-      runtime_ready_ = false;
+      const bool was_ready = std::exchange(runtime_ready_, false);
       for (const auto& condition : status->conditions()) {
         if (condition.type() == "RuntimeReady") runtime_ready_ = condition.status();
         if (condition.type() == "NetworkReady") {
@@ -129,7 +129,7 @@ Task<void> Kubelet::run_runtime_check() {
       }
       if (!network.empty()) problems.push_back(network);
       well = problems.empty();
-      if (context_.network_problem != network) {
+      if (context_.network_problem != network || (runtime_ready_ && !was_ready)) {
         context_.network_problem = network;
         for (auto& [uid, entry] : workers_) entry.worker->wake();
       }

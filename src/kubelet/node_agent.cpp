@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view kLeaseNamespace = "kube-node-lease";
 constexpr Duration kRegisterRetryMin = std::chrono::milliseconds(100);
 constexpr Duration kRegisterRetryMax = std::chrono::seconds(7);  // Upstream's.
+constexpr Duration kFirstCheck = std::chrono::seconds(2);
 constexpr int kConflictLimit = 5;
 
 }  // namespace
@@ -27,7 +28,8 @@ NodeInputs NodeAgent::inputs() const {
 }
 
 void NodeAgent::set_problems(std::vector<std::string> problems) {
-  if (problems == problems_) return;
+  const bool first = !std::exchange(checked_, true);
+  if (problems == problems_ && !first) return;
   problems_ = std::move(problems);
   report_now();
 }
@@ -62,7 +64,15 @@ Task<Result<void>> NodeAgent::register_node() {
   }
 }
 
+Task<Result<void>> NodeAgent::pause(Duration delay) {
+  const TimerId timer = context_.executor.after(delay, [hurry = hurry_] { hurry->set(); });
+  auto woken = co_await hurry_->wait();
+  context_.executor.cancel(timer);
+  co_return woken;
+}
+
 Task<void> NodeAgent::run_status() {
+  if (!checked_ && !co_await pause(kFirstCheck)) co_return;
   while (true) {
     hurry_->reset();
     auto reported = co_await report();
@@ -72,10 +82,7 @@ Task<void> NodeAgent::run_status() {
       log_warning("Node status could not be written", {{"err", reported.error().message()}});
       delay = std::min<Duration>(delay, std::chrono::seconds(1));
     }
-    const TimerId timer = context_.executor.after(delay, [hurry = hurry_] { hurry->set(); });
-    auto woken = co_await hurry_->wait();
-    context_.executor.cancel(timer);
-    if (!woken) co_return;
+    if (!co_await pause(delay)) co_return;
   }
 }
 
@@ -87,8 +94,7 @@ Task<Result<void>> NodeAgent::report() {
   const NodeInputs in = inputs();
   const client::ObjectKey key{"", context_.options.node_name};
   const Duration now = context_.executor.monotonic();
-  const bool due = reported_at_ == Duration::min() ||
-                   now - reported_at_ >= context_.options.status_report_period;
+  const bool due = !reported_at_ || now - *reported_at_ >= context_.options.status_report_period;
   for (int attempt = 0;; ++attempt) {
     if (auto cached = context_.nodes.find<v1::Node>(key); cached && attempt == 0) {
       current_ = std::move(cached);  // If it is behind, the write shows that as a conflict.

@@ -21,7 +21,8 @@ class NodeAgent final {
   // Until the API server has the Node, retrying. Errors: Canceled.
   Task<Result<void>> register_node();
 
-  // Until stopped.
+  // Until stopped. Waits for the first set_problems() for a moment, so that a restarted kubelet
+  // does not say that it is not ready before it has looked.
   Task<void> run_status();
   Task<void> run_lease();
 
@@ -36,6 +37,8 @@ class NodeAgent final {
 
  private:
   Task<Result<void>> report();
+  // Waits for report_now(), at most `delay`. Errors: Canceled.
+  Task<Result<void>> pause(Duration delay);
   Task<Result<void>> renew_lease();
   NodeInputs inputs() const;
 
@@ -44,11 +47,12 @@ class NodeAgent final {
   NodePressure pressure_;
   std::vector<std::string> problems_ = {
       "container runtime status check may not have completed yet"};
+  bool checked_ = false;
   std::string runtime_version_;
   std::vector<cri::v1::Image> images_;
   std::shared_ptr<const v1::Node> current_;
   std::shared_ptr<const coordination::v1::Lease> lease_;
-  Duration reported_at_ = Duration::min();
+  std::optional<Duration> reported_at_;
   std::string pod_cidr_;
   const std::shared_ptr<Event> hurry_ = std::make_shared<Event>();
 };

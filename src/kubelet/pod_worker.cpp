@@ -121,7 +121,7 @@ Task<Result<void>> PodWorker::inspect() {
 }
 
 void PodWorker::publish(bool terminated) {
-  if (terminated && failure_ && runtime_pod_.containers.empty()) {
+  if (failure_ && runtime_pod_.containers.empty()) {
     // It never ran: nothing of it waits for anything any more.
     node_.statuses.set(pod_, failed_status(*pod_, *failure_, node_.executor.now()));
     return;
@@ -176,7 +176,8 @@ Task<Result<PodWorker::Round>> PodWorker::reconcile() {
     be_back_in(std::chrono::seconds(1));
     co_return Round::Settled;
   }
-  const bool stale = node_.executor.monotonic() - prepared_at_ >= node_.options.resync_period;
+  const bool stale =
+      !prepared_at_ || node_.executor.monotonic() - *prepared_at_ >= node_.options.resync_period;
   if (plan.empty()) {
     if (stale && runtime_pod_.any_running()) {
       // A volume that cannot be refreshed does not stop what runs already.

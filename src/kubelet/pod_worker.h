@@ -80,7 +80,7 @@ class PodWorker final {
   bool removed_ = false, terminal_ = false, ended_ = false;
   Duration next_round_{};
   int failures_ = 0;  // Rounds in a row that failed.
-  Duration prepared_at_ = Duration::min();
+  std::optional<Duration> prepared_at_;
   VolumePaths volumes_;
   std::string last_error_;
   // Ends the round (or the killing) under way: its work is out of date.

@@ -17,7 +17,7 @@ RuntimeWatch::RuntimeWatch(NodeContext& node, std::function<void(const std::stri
 
 bool RuntimeWatch::is_stuck() const {
   const Duration period = has_events_ ? node_.options.relist_period_with_events : Duration::zero();
-  return has_listed() && node_.executor.monotonic() - listed_at_ > kStuckAfter + period;
+  return has_listed() && node_.executor.monotonic() - *listed_at_ > kStuckAfter + period;
 }
 
 Task<void> RuntimeWatch::run() {

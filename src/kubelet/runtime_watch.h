@@ -25,7 +25,7 @@ class RuntimeWatch final {
   const std::map<std::string, PodOutline>& pods() const { return pods_; }
   // The pod is gone; what the last relist saw of it no longer counts.
   void forget(const std::string& uid) { pods_.erase(uid); }
-  bool has_listed() const { return listed_at_ != Duration::min(); }
+  bool has_listed() const { return listed_at_.has_value(); }
   // The last relist is too long ago; upstream's limit.
   bool is_stuck() const;
 
@@ -36,7 +36,7 @@ class RuntimeWatch final {
   NodeContext& node_;
   const std::function<void(const std::string& uid)> changed_;
   std::map<std::string, PodOutline> pods_;
-  Duration listed_at_ = Duration::min();
+  std::optional<Duration> listed_at_;
   bool has_events_ = false;
 };
 

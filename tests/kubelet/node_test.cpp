@@ -66,10 +66,11 @@ TEST(NodeStatus, ChangesOnlyWhenMoreThanTimesDo) {
 TEST(NodeStatus, LeavesConditionsOfOthersAlone) {
   KubeletOptions options;
   const MachineInfo machine;
-  v1::Node node;
-  auto& network = node.status.conditions.emplace_back();
+  v1::NodeCondition network;
   network.type = "NetworkUnavailable";
   network.status = "False";
+  v1::Node node;
+  node.status.conditions = {network};
   reconcile_status({.options = options, .machine = machine, .now = kStart}, node);
   EXPECT_EQ(node.status.conditions[0], network);
   EXPECT_EQ(node.status.conditions.size(), 5u);

@@ -42,6 +42,48 @@ TEST_F(KubeletTest, SaysThatTheNodeIsNotReadyWithoutNetworkAndMendsIt) {
   EXPECT_TRUE(until([&] { return ready().status == "True"; }, 3s));
 }
 
+TEST_F(KubeletTest, StaysReadyThroughARestart) {
+  start();
+  executor.advance(5s);
+  stop();
+  std::vector<std::string> seen;
+  client::InformerSet informers(api, executor);
+  informers.of<v1::Node>().add_handler([&](const client::ObjectPtr&, const client::ObjectPtr& now) {
+    const auto& conditions = now->as<v1::Node>().status.conditions;
+    seen.push_back(std::ranges::find(conditions, "Ready", &v1::NodeCondition::type)->status);
+  });
+  informers.start();
+
+  start();
+  executor.advance(6min);
+
+  EXPECT_GT(seen.size(), 1u) << "a status at least every five minutes";
+  EXPECT_EQ(std::ranges::count(seen, "False"), 0);
+  bool stopped = false;
+  spawn(executor, [](client::InformerSet* set, bool* done) -> Task<void> {
+    co_await set->stop();
+    *done = true;
+  }(&informers, &stopped));
+  EXPECT_TRUE(until([&] { return stopped; }));
+}
+
+TEST_F(KubeletTest, GoesOnAtOnceWhenTheRuntimeIsBack) {
+  start();
+  executor.advance(1s);
+  for (const char* call : {"Status", "ListPodSandbox", "ListContainers"}) {
+    runtime.fail_next(call, 100'000, Status::unavailable("connection refused"));
+  }
+  api.add(make_pod("web"));
+  executor.advance(2min);
+  const auto& conditions = api.must_get<v1::Node>({"", "node-1"}).status.conditions;
+  EXPECT_EQ(std::ranges::find(conditions, "Ready", &v1::NodeCondition::type)->message,
+            "container runtime is down: connection refused");
+
+  runtime.heal();
+
+  EXPECT_TRUE(until([&] { return is_ready(); }, 3s));
+}
+
 TEST_F(KubeletTest, RenewsTheLeaseOfTheNode) {
   start();
   executor.advance(5s);

@@ -48,6 +48,8 @@ class FakeRuntime final : public Runtime {
   void on_exec(Exec exec) { exec_ = std::move(exec); }
   // The next `count` calls of that name ("RunPodSandbox", "StartContainer", ...) fail.
   void fail_next(std::string call, int count, Status status);
+  // Forgets the failures that are still to come.
+  void heal() { failures_.clear(); }
   int calls(const std::string& call) const;
 
   // Ends running containers of that name, as a crash would; true if there was one.
