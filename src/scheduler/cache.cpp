@@ -219,6 +219,11 @@ bool Cache::is_assumed(const std::string& uid) const {
   return found != pods_.end() && found->second.assumed;
 }
 
+PodInfoPtr Cache::find_pod(const std::string& uid) const {
+  const auto found = pods_.find(uid);
+  return found == pods_.end() ? nullptr : found->second.pod;
+}
+
 std::string_view Cache::node_of(const std::string& uid) const {
   const auto found = pods_.find(uid);
   return found == pods_.end() ? std::string_view() : found->second.node->name();

@@ -47,6 +47,8 @@ class Cache {
   // Takes an assumption back. False if the pod is confirmed, or unknown.
   bool forget(const std::string& uid);
   bool is_assumed(const std::string& uid) const;
+  // As last told or assumed; null if it is not on any node.
+  PodInfoPtr find_pod(const std::string& uid) const;
   // The pod's node, or "".
   std::string_view node_of(const std::string& uid) const;
   // Forgets those whose event has not come in time. Returns them.

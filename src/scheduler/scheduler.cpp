@@ -136,27 +136,24 @@ void Scheduler::State::pod_changed(const ObjectPtr& before, const ObjectPtr& now
     pod_changed(nullptr, now);
     return;
   }
-  PodInfoPtr info_before, info_now;
-  if (before) info_before = make_pod_info(api::share<Pod>(before));
-  if (now) info_now = make_pod_info(api::share<Pod>(now));
-  const auto assigned = [](const PodInfoPtr& info) {
-    return info && !info->pod->spec.nodeName.empty();
-  };
-  if (assigned(info_now)) {
+  if (!now) {
+    queue.remove(before->uid());
+    nominator.withdraw(before->uid());
+    // Assumed ones are in the cache without the informer having shown them there.
+    if (auto known = cache.find_pod(before->uid())) assigned_pod_changed(std::move(known), nullptr);
+    return;
+  }
+  const PodInfoPtr info_now = make_pod_info(api::share<Pod>(now));
+  if (!info_now->pod->spec.nodeName.empty()) {
     queue.remove(info_now->uid());
     nominator.withdraw(info_now->uid());
-    assigned_pod_changed(assigned(info_before) ? info_before : nullptr, info_now);
+    const bool is_news = cache.is_assumed(info_now->uid());
+    assigned_pod_changed(is_news ? nullptr : cache.find_pod(info_now->uid()), info_now);
     return;
   }
-  if (!info_now) {
-    queue.remove(info_before->uid());
-    nominator.withdraw(info_before->uid());
-    // Assumed ones are in the cache without the informer having shown them there.
-    const bool on_node = !cache.node_of(info_before->uid()).empty();
-    if (on_node) assigned_pod_changed(info_before, nullptr);
-    return;
-  }
-  if (!is_ours(*info_now->pod) || cache.is_assumed(info_now->uid())) return;
+  if (!is_ours(*info_now->pod)) return;
+  // Its binding is done, and this is news from before it.
+  if (cache.is_assumed(info_now->uid()) && !queue.contains(info_now->uid())) return;
   if (info_now->pod->metadata.deletionTimestamp) {
     queue.remove(info_now->uid());
     nominator.withdraw(info_now->uid());

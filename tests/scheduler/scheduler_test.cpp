@@ -200,6 +200,21 @@ TEST_F(SchedulerTest, TriesAgainAfterABindingFailed) {
   EXPECT_EQ(scheduler.counts().errors, 2u);
 }
 
+TEST_F(SchedulerTest, AChangeDuringAFailingBindingIsNotLost) {
+  api.add(make_node("node-1", "1"));
+  api.add(in_zone(make_node("node-2", "1"), "b"));
+  api.fail_next(1, {.verb = "create", .subresource = "binding"},
+                Status::unavailable("connection refused"));
+  executor.advance(1s);
+  api.add(make_pod("web", "1"));
+  api.change<Pod>({"default", "web"}, [](Pod& pod) {
+    pod.spec.nodeSelector["topology.kubernetes.io/zone"] = "b";
+  });
+  executor.advance(10s);
+
+  EXPECT_EQ(node_of("web"), "node-2");
+}
+
 TEST_F(SchedulerTest, APodBoundByAnotherIsTakenAsItIs) {
   api.add(make_node("node-1", "1"));
   api.add(make_node("node-2", "1"));
