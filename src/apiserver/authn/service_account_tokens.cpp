@@ -145,7 +145,8 @@ Task<Result<api::ObjectPtr>> ServiceAccountTokens::find(const api::Resource& res
 Task<Result<json::object>> ServiceAccountTokens::bind(const api::ObjectKey& account,
                                                       const api::Document& request) const {
   json::object claims;
-  if (api::find_at(request, {"spec", "boundObjectRef"}) == nullptr) co_return claims;
+  const auto* bound_to = api::find_at(request, {"spec", "boundObjectRef"});
+  if (bound_to == nullptr || !bound_to->is_object()) co_return claims;
   const auto text = [&](std::string_view name) {
     return std::string(api::string_at(request, {"spec", "boundObjectRef", name}));
   };
