@@ -310,6 +310,11 @@ TEST(Rows, ShowEachKindAsUpstreamDoes) {
       {"admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicyBinding",
        R"("spec":{"policyName":"p","paramRef":{"name":"x","namespace":"n"}})",
        R"(["a","p","n/x","24h"])"},
+      {"admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicyBinding",
+       R"("spec":{"policyName":"p","paramRef":{"name":"x"}})", R"(["a","p","*/x","24h"])"},
+      {"storage.k8s.io", "v1", "VolumeAttributesClass", R"("driverName":"d")",
+       R"_(["a (default)","d","24h"])_",
+       R"(,"annotations":{"volumeattributesclass.alpha.kubernetes.io/is-default-class":"true"})"},
       {"apiregistration.k8s.io", "v1", "APIService",
        R"("spec":{"service":{"namespace":"kube-system","name":"metrics"}},"status":{"conditions":)"
        R"([{"type":"Available","status":"False","reason":"MissingEndpoints"}]})",

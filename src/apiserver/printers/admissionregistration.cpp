@@ -29,15 +29,18 @@ Cells mutating_policy_cells(const MutatingAdmissionPolicy& policy, Wall now) {
           age_of(policy, now)};
 }
 
+// "namespace/name". It cannot be told from here whether the parameter has a namespace at all.
+std::string parameter_name(const ParamRef& reference) {
+  if (!reference.name.empty()) return or_else(reference.namespace_, "*") + "/" + reference.name;
+  return reference.selector ? api::format_label_selector(reference.selector.get())
+                            : std::string(kUnset);
+}
+
 template <class Binding>
 Cells policy_binding_cells(const Binding& binding, Wall now) {
-  std::string parameters(kUnset);
-  if (const auto& reference = binding.spec.paramRef) {
-    parameters = reference->name.empty() ? api::format_label_selector(reference->selector.get())
-                                         : reference->name;
-    if (!reference->namespace_.empty()) parameters = reference->namespace_ + "/" + parameters;
-  }
-  return {binding.metadata.name, binding.spec.policyName, parameters, age_of(binding, now)};
+  const auto& reference = binding.spec.paramRef;
+  return {binding.metadata.name, binding.spec.policyName,
+          reference ? parameter_name(*reference) : std::string(kUnset), age_of(binding, now)};
 }
 
 constexpr Printer kPrinters[] = {

@@ -44,6 +44,12 @@ Cells daemon_set_cells(const DaemonSet& set, Wall now) {
           api::format_label_selector(set.spec.selector.get())};
 }
 
+// The selector's text: other kinds show "<none>" for an empty one.
+std::string selector_of(const Deployment& deployment) {
+  const auto selector = api::LabelSelector::from(deployment.spec.selector.get());
+  return selector ? selector->text() : "<invalid>";
+}
+
 Cells deployment_cells(const Deployment& deployment, Wall now) {
   const auto& status = deployment.status;
   const auto& pod = deployment.spec.template_.spec;
@@ -54,7 +60,7 @@ Cells deployment_cells(const Deployment& deployment, Wall now) {
           age_of(deployment, now),
           container_names(pod),
           container_images(pod),
-          api::format_label_selector(deployment.spec.selector.get())};
+          selector_of(deployment)};
 }
 
 Cells replica_set_cells(const ReplicaSet& set, Wall now) {

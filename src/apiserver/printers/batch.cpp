@@ -27,7 +27,7 @@ std::string_view status_of(const Job& job) {
   if (is_true(conditions, "Complete")) return "Complete";
   if (is_true(conditions, "Failed")) return "Failed";
   if (job.metadata.deletionTimestamp) return "Terminating";
-  for (const std::string_view type : {"Suspended", "FailureTarget", "SuccessCriteriaMet"}) {
+  for (const std::string_view type : {"Suspended", "FailureTarget"}) {
     if (is_true(conditions, type)) return type;
   }
   return "Running";

@@ -27,8 +27,12 @@ Cells storage_class_cells(const StorageClass& value, Wall now) {
 }
 
 Cells volume_attributes_class_cells(const VolumeAttributesClass& value, Wall now) {
-  const std::string suffix = is_default_class(value.metadata.annotations) ? " (default)" : "";
-  return {value.metadata.name + suffix, value.driverName, age_of(value, now)};
+  constexpr std::string_view kDefault =
+      "volumeattributesclass.alpha.kubernetes.io/is-default-class";
+  const auto found = value.metadata.annotations.find(kDefault);
+  const bool is_default = found != value.metadata.annotations.end() && found->second == "true";
+  return {value.metadata.name + (is_default ? " (default)" : ""), value.driverName,
+          age_of(value, now)};
 }
 
 Cells volume_attachment_cells(const VolumeAttachment& attachment, Wall now) {
