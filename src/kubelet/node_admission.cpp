@@ -23,6 +23,32 @@ std::int64_t in_unit(std::string_view resource, const api::Quantity& amount) {
   return resource == podspec::kCpu ? amount.milli_value() : amount.value();
 }
 
+// Of a pod's own namespaces, and harmless to others. Source: "Using sysctls in a Kubernetes
+// Cluster".
+constexpr std::string_view kSafeSysctls[] = {"kernel.shm_rmid_forced",
+                                             "net.ipv4.ip_local_port_range",
+                                             "net.ipv4.tcp_syncookies",
+                                             "net.ipv4.ping_group_range",
+                                             "net.ipv4.ip_unprivileged_port_start",
+                                             "net.ipv4.ip_local_reserved_ports",
+                                             "net.ipv4.tcp_keepalive_time",
+                                             "net.ipv4.tcp_fin_timeout",
+                                             "net.ipv4.tcp_keepalive_intvl",
+                                             "net.ipv4.tcp_keepalive_probes",
+                                             "net.ipv4.tcp_rmem",
+                                             "net.ipv4.tcp_wmem"};
+
+// The first that this pod may not set; null if there is none.
+const v1::Sysctl* find_forbidden_sysctl(const v1::Pod& pod) {
+  if (!pod.spec.securityContext) return nullptr;
+  for (const auto& sysctl : pod.spec.securityContext->sysctls) {
+    const bool safe = std::ranges::find(kSafeSysctls, sysctl.name) != std::end(kSafeSysctls);
+    const bool of_node = sysctl.name.starts_with("net.") ? pod.spec.hostNetwork : pod.spec.hostIPC;
+    if (!safe || of_node) return &sysctl;
+  }
+  return nullptr;
+}
+
 struct HostPort {
   std::string ip, protocol;
   std::int32_t port;
@@ -51,6 +77,10 @@ std::optional<PodFailure> refuse_pod(const AdmissionInputs& in) {
   if (in.pod.spec.os && !in.pod.spec.os->name.empty() && in.pod.spec.os->name != "linux") {
     return PodFailure{"PodOSNotSupported",
                       "Failed to admit pod as the OS field doesn't match node OS"};
+  }
+  if (const auto* sysctl = find_forbidden_sysctl(in.pod)) {
+    return PodFailure{"SysctlForbidden",
+                      "forbidden sysctl: \"" + sysctl->name + "\" not allowlisted"};
   }
   if (in.node) {
     const auto& labels = in.node->metadata.labels;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubelet/pod_runtime.h"
 
+#include "api/node/v1.h"
 #include "base/log.h"
 #include "kubelet/probe.h"
 
@@ -36,6 +37,16 @@ std::vector<std::string> PodRuntime::addresses(const SandboxRecord& sandbox) con
   return sandbox.host_network ? node_.options.node_ips : sandbox.ips;
 }
 
+Task<Result<std::string>> PodRuntime::runtime_handler(PodPtr pod) {
+  const std::string name = pod->spec.runtimeClassName.value_or("");
+  if (name.empty()) co_return name;
+  auto found = co_await node_.client.get<keelson::node::v1::RuntimeClass>({"", name});
+  if (!found) {
+    co_return fail(std::move(found).error().with_context("failed to get sandbox runtime"));
+  }
+  co_return (*found)->handler;
+}
+
 Task<Result<SandboxRecord>> PodRuntime::create_sandbox(PodPtr pod, std::uint32_t attempt) {
   const auto report = [&](const Status& why) {
     if (why.is(Reason::Canceled)) return;
@@ -47,9 +58,14 @@ Task<Result<SandboxRecord>> PodRuntime::create_sandbox(PodPtr pod, std::uint32_t
     report(cgroup.error());
     co_return fail(std::move(cgroup).error());
   }
+  auto handler = co_await runtime_handler(pod);
+  if (!handler) {
+    report(handler.error());
+    co_return fail(std::move(handler).error());
+  }
   CO_TRY([[maybe_unused]] const auto pass, co_await node_.starts.enter());
   auto id = co_await node_.runtime.run_sandbox(sandbox_config(*pod, attempt, *cgroup),
-                                               pod->spec.runtimeClassName.value_or(""));
+                                               std::move(*handler));
   if (!id) {
     report(id.error());
     co_return fail(std::move(id).error());

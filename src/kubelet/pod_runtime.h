@@ -50,6 +50,8 @@ class PodRuntime final {
   cri::v1::PodSandboxConfig sandbox_config(const v1::Pod& pod, std::uint32_t attempt,
                                            std::string cgroup);
   std::vector<std::string> addresses(const SandboxRecord& sandbox) const;
+  // Empty: the runtime's default.
+  Task<Result<std::string>> runtime_handler(PodPtr pod);
 
   NodeContext& node_;
   // Hooks run once, even when an interrupted stop is taken up again.

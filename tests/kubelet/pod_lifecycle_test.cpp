@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pods from their binding to their end, on a fake runtime.
+#include "api/node/v1.h"
 #include "fixture.h"
 
 namespace keelson::kubelet {
@@ -401,6 +402,23 @@ TEST_F(KubeletTest, TriesAgainWhenASandboxCannotBeMade) {
   EXPECT_TRUE(until([&] { return is_ready(); }, 10s));
   executor.advance(2s);
   EXPECT_TRUE(has_event("FailedCreatePodSandBox"));
+}
+
+TEST_F(KubeletTest, NeedsTheRuntimeClassThatAPodNames) {
+  start();
+  auto web = make_pod("web");
+  web.spec.runtimeClassName = "strict";
+  api.add(web);
+  executor.advance(3s);
+  EXPECT_TRUE(has_event("FailedCreatePodSandBox"));
+  EXPECT_EQ(runtime.sandbox_count(), 0u);
+
+  node::v1::RuntimeClass strict;
+  strict.metadata.name = "strict";
+  strict.handler = "kata";
+  api.add(strict);
+
+  EXPECT_TRUE(until([&] { return is_ready(); }, 1min));
 }
 
 TEST_F(KubeletTest, SaysWhyAnImageCannotBeHad) {

@@ -178,6 +178,29 @@ TEST(NodeAdmission, RefusesPortsThatAreTaken) {
   EXPECT_FALSE(refuse_pod(in));
 }
 
+TEST(NodeAdmission, RefusesSysctlsThatReachBeyondThePod) {
+  struct Case {
+    std::string name;
+    bool host_network, allowed;
+  };
+  const Case cases[] = {{"net.ipv4.tcp_syncookies", false, true},
+                        {"net.ipv4.tcp_syncookies", true, false},
+                        {"kernel.shm_rmid_forced", true, true},
+                        {"kernel.msgmax", false, false},
+                        {"vm.overcommit_memory", false, false}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    auto pod = make_pod("a");
+    pod.spec.hostNetwork = c.host_network;
+    v1::Sysctl sysctl;
+    sysctl.name = c.name;
+    pod.spec.securityContext.emplace().sysctls = {sysctl};
+    const auto refused = refuse_pod({.pod = pod, .others = {}, .node = nullptr, .allocatable = {}});
+    EXPECT_EQ(!refused, c.allowed);
+    if (refused) EXPECT_EQ(refused->reason, "SysctlForbidden");
+  }
+}
+
 TEST(NodeAdmission, CountsPods) {
   const auto pod = make_pod("a");
   const std::vector<PodPtr> others{std::make_shared<v1::Pod>(make_pod("b"))};
