@@ -1,28 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controllers/manager.h"
 
+#include <optional>
 #include <vector>
 
 #include "base/log.h"
 #include "controllers/deployment/controller.h"
 #include "controllers/endpoints/controllers.h"
 #include "controllers/garbage_collector/controller.h"
+#include "controllers/job/controller.h"
 #include "controllers/namespace.h"
 #include "controllers/node_ipam.h"
 #include "controllers/node_lifecycle.h"
 #include "controllers/pod_gc.h"
 #include "controllers/replica_set.h"
 #include "controllers/service_account.h"
+#include "controllers/ttl_after_finished.h"
 
 namespace keelson::controllers {
 
-Manager::Manager(client::Client& client, Executor& executor, Random& random,
-                 ManagerOptions options)
+Manager::Manager(client::Client& client, Executor& executor, Random& random, ManagerOptions options)
     : client_(client), executor_(executor), random_(random), options_(std::move(options)) {}
 
 Manager::~Manager() = default;
 
 Task<Result<void>> Manager::run() {
+  std::optional<CidrBlocks> blocks;
+  if (options_.allocate_node_cidrs) {
+    CO_TRY(blocks, CidrBlocks::make(options_.cluster_cidr, options_.node_cidr_bits));
+  }
   client::InformerSet informers(client_, executor_);
   client::EventRecorder events(client_, executor_, "controllermanager", "");
   ControllerContext context{client_, informers, events, executor_, random_};
@@ -38,6 +44,8 @@ Task<Result<void>> Manager::run() {
   add(make_deployment_controller(context));
   add(make_replica_set_controller(context));
   add(make_replication_controller(context));
+  add(make_job_controller(context));
+  add(make_ttl_after_finished_controller(context));
   add(make_endpoint_slice_controller(context));
   add(make_endpoints_controller(context));
   add(make_garbage_collector(context));
@@ -46,10 +54,7 @@ Task<Result<void>> Manager::run() {
   add(make_node_lifecycle_controller(context, nodes));
   add(make_taint_eviction_controller(context));
   add(make_pod_gc_controller(context));
-  if (options_.allocate_node_cidrs) {
-    CO_TRY(auto blocks, CidrBlocks::make(options_.cluster_cidr, options_.node_cidr_bits));
-    add(make_node_ipam_controller(context, std::move(blocks)));
-  }
+  if (blocks) add(make_node_ipam_controller(context, std::move(*blocks)));
 
   informers.start();
   {

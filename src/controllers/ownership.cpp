@@ -22,12 +22,18 @@ Claim claim(const meta::v1::ObjectMeta& object, const meta::v1::ObjectMeta& owne
   return Claim::Adopt;
 }
 
-std::string adopt_patch(const meta::v1::OwnerReference& owner, const std::string& uid) {
-  boost::json::object reference{{"apiVersion", owner.apiVersion}, {"kind", owner.kind},
-                                {"name", owner.name},             {"uid", owner.uid},
-                                {"controller", true},             {"blockOwnerDeletion", true}};
-  return boost::json::serialize(boost::json::object{
-      {"metadata", {{"ownerReferences", boost::json::array{std::move(reference)}}, {"uid", uid}}}});
+std::string adopt_patch(const meta::v1::OwnerReference& owner, const std::string& uid,
+                        const std::string& finalizer) {
+  boost::json::object reference{{"apiVersion", owner.apiVersion},
+                                {"kind", owner.kind},
+                                {"name", owner.name},
+                                {"uid", owner.uid},
+                                {"controller", true},
+                                {"blockOwnerDeletion", true}};
+  boost::json::object metadata{{"ownerReferences", boost::json::array{std::move(reference)}},
+                               {"uid", uid}};
+  if (!finalizer.empty()) metadata["finalizers"] = boost::json::array{finalizer};
+  return boost::json::serialize(boost::json::object{{"metadata", std::move(metadata)}});
 }
 
 std::string release_patch(const std::string& owner_uid, const std::string& uid) {

@@ -31,11 +31,11 @@ meta::v1::OwnerReference controller_reference(const T& owner) {
 inline constexpr std::string_view kByController = "controller";
 template <class T>
 void index_by_controller(client::InformerSet& informers) {
-  informers.of<T>().add_index(
-      std::string(kByController), [](const api::Object& object) -> std::vector<std::string> {
-        const auto* controller = controller_of(object.as<T>().metadata);
-        return {controller ? controller->uid : std::string()};
-      });
+  informers.of<T>().add_index(std::string(kByController),
+                              [](const api::Object& object) -> std::vector<std::string> {
+                                const auto* controller = controller_of(object.as<T>().metadata);
+                                return {controller ? controller->uid : std::string()};
+                              });
 }
 
 // What to do with one object that the owner might own.
@@ -44,8 +44,9 @@ enum class Claim : std::uint8_t { Mine, Adopt, Release, Ignore };
 Claim claim(const meta::v1::ObjectMeta& object, const meta::v1::ObjectMeta& owner, bool matches);
 
 // The strategic merge patches that adopt and release; both name the uid, so that a namesake made
-// meanwhile is left alone.
-std::string adopt_patch(const meta::v1::OwnerReference& owner, const std::string& uid);
+// meanwhile is left alone. `finalizer`, unless empty, is added with the adoption.
+std::string adopt_patch(const meta::v1::OwnerReference& owner, const std::string& uid,
+                        const std::string& finalizer = {});
 std::string release_patch(const std::string& owner_uid, const std::string& uid);
 
 // Objects of an informer that `owner` owns, after adopting those that its selector finds and
@@ -54,7 +55,7 @@ std::string release_patch(const std::string& owner_uid, const std::string& uid);
 template <class T, class Owner>
 Task<Result<std::vector<std::shared_ptr<const T>>>> claim_objects(
     ControllerContext& context, const Owner& owner,
-    std::function<bool(const meta::v1::ObjectMeta&)> matches) {
+    std::function<bool(const meta::v1::ObjectMeta&)> matches, std::string finalizer = {}) {
   client::Informer& informer = context.informers.of<T>();
   auto candidates = informer.by_index<T>(kByController, owner.metadata.uid);
   for (auto& orphan : informer.by_index<T>(kByController, "")) {
@@ -78,7 +79,7 @@ Task<Result<std::vector<std::shared_ptr<const T>>>> claim_objects(
         }
         auto adopted = co_await context.client.patch<T>(
             key, client::PatchType::Strategic,
-            adopt_patch(controller_reference(owner), object->metadata.uid));
+            adopt_patch(controller_reference(owner), object->metadata.uid, finalizer));
         if (adopted) {
           mine.push_back(std::move(*adopted));
         } else if (!adopted.error().is(Reason::NotFound)) {

@@ -9,6 +9,7 @@
 #include "controllers/ownership.h"
 #include "controllers/pods.h"
 #include "controllers/replicas.h"
+#include "controllers/slow_start.h"
 
 namespace keelson::controllers {
 namespace {
@@ -54,13 +55,13 @@ class ReplicaController final : public Controller {
   explicit ReplicaController(ControllerContext& context)
       : context_(context), queue_(context.executor), expectations_(context.executor) {
     index_by_controller<Pod>(context.informers);
-    context.informers.of<Object>().add_handler([this](const ObjectPtr& before, const ObjectPtr& now) {
-      if (before && !now) expectations_.forget(before->uid());
-      queue_.add((now ? now : before)->key());
-    });
-    context.informers.of<Pod>().add_handler([this](const ObjectPtr& before, const ObjectPtr& now) {
-      pod_changed(before, now);
-    });
+    context.informers.of<Object>().add_handler(
+        [this](const ObjectPtr& before, const ObjectPtr& now) {
+          if (before && !now) expectations_.forget(before->uid());
+          queue_.add((now ? now : before)->key());
+        });
+    context.informers.of<Pod>().add_handler(
+        [this](const ObjectPtr& before, const ObjectPtr& now) { pod_changed(before, now); });
   }
 
   std::string_view name() const override { return Kind::kName; }
@@ -113,9 +114,9 @@ class ReplicaController final : public Controller {
     const bool may_act = expectations_.satisfied(object->metadata.uid);
     const auto selector = Kind::selector(*object);
     if (!selector) {
-      log_error("Selector cannot be used", {{"controller", Kind::kName},
-                                            {"key", key.text()},
-                                            {"err", selector.error().message()}});
+      log_error(
+          "Selector cannot be used",
+          {{"controller", Kind::kName}, {"key", key.text()}, {"err", selector.error().message()}});
       co_return client::Requeue::none();
     }
     CO_TRY(auto pods, co_await claim_objects<Pod>(
@@ -150,7 +151,8 @@ class ReplicaController final : public Controller {
     co_return Result<void>{};
   }
 
-  // All active pods under the same owner's sets: during a rolling update old and new crowd nodes together.
+  // All active pods under the same owner's sets: during a rolling update old and new crowd nodes
+  // together.
   std::vector<PodPtr> related_pods(const Object& object, const std::vector<PodPtr>& active) {
     const auto* owner = controller_of(object.metadata);
     if (!owner) return active;
@@ -159,31 +161,19 @@ class ReplicaController final : public Controller {
          context_.informers.of<Object>().template list<Object>(object.metadata.namespace_)) {
       const auto* other = controller_of(sibling->metadata);
       if (!other || other->uid != owner->uid) continue;
-      for (auto& pod :
-           context_.informers.of<Pod>().template by_index<Pod>(kByController, sibling->metadata.uid))
+      for (auto& pod : context_.informers.of<Pod>().template by_index<Pod>(kByController,
+                                                                           sibling->metadata.uid))
         if (is_active(*pod)) related.push_back(std::move(pod));
     }
     return related;
   }
 
-  // In batches of 1, 2, 4...: when all creations fail for the same reason, few are tried.
   Task<Result<void>> create_pods(const Object& object, int count) {
     expectations_.expect_creations(object.metadata.uid, count);
-    int left = count;
-    for (int batch = 1; left > 0; batch = std::min(left, batch * 2)) {
-      std::vector<Task<Result<void>>> tasks;
-      for (int i = 0; i < batch; ++i) tasks.push_back(create_pod(object));
-      auto results = co_await when_all(std::move(tasks));
-      left -= batch;
-      for (auto& result : results) {
-        if (result) continue;
-        // What is not even tried will not be seen.
-        for (int i = 0; i < left; ++i) expectations_.creation_observed(object.metadata.uid);
-        co_return fail(std::move(result).error());
-      }
-      if (left == 0) break;
-    }
-    co_return Result<void>{};
+    auto started = co_await slow_start(count, [this, &object](int) { return create_pod(object); });
+    // What is not even tried will not be seen.
+    for (int i = 0; i < started.untried; ++i) expectations_.creation_observed(object.metadata.uid);
+    co_return started.outcome;
   }
 
   Task<Result<void>> create_pod(const Object& object) {
@@ -249,7 +239,8 @@ class ReplicaController final : public Controller {
     set_failure(status.conditions, failure, counts.replicas < object.spec.replicas.value_or(1));
     if (status == object.status) co_return counts.next_available;
     auto written = co_await context_.client.update_status(std::move(next));
-    if (!written && !written.error().is(Reason::NotFound)) co_return fail(std::move(written).error());
+    if (!written && !written.error().is(Reason::NotFound))
+      co_return fail(std::move(written).error());
     co_return counts.next_available;
   }
 
