@@ -10,6 +10,7 @@
 #include "apiserver/authz/rbac.h"
 #include "apiserver/authz/rbac_policy.h"
 #include "apiserver/authz/rbac_review.h"
+#include "apiserver/openapi/api_documents.h"
 #include "apiserver/registry/allocators/service_allocation.h"
 
 namespace keelson::apiserver {
@@ -19,6 +20,7 @@ namespace {
 struct Shared {
   std::shared_ptr<ServiceAccountTokens> tokens;
   std::shared_ptr<RbacAuthorizer> rbac;
+  std::unique_ptr<ApiDocuments> documents;
 };
 
 // A place in the authorizer chain for what others hold too.
@@ -45,6 +47,12 @@ Result<void> check_settings(const ClusterSettings& settings) {
     return fail(Status::bad_request("the range of node ports is empty"));
   }
   return {};
+}
+
+std::string server_address(const ClusterSettings& settings) {
+  const std::string host =
+      settings.advertise_address.empty() ? "127.0.0.1" : settings.advertise_address;
+  return host + ":" + std::to_string(settings.port);
 }
 
 std::vector<std::unique_ptr<Authenticator>> make_authenticators(const Shared& shared) {
@@ -105,6 +113,9 @@ Result<void> use_standard_stages(ApiServerOptions& options, StandardOptions stan
     add_token_handlers(context.api, shared->tokens);
     add_issuer_routes(server.routes(), *shared->tokens, context.settings);
     add_rules_review(context.api, shared->rbac);
+    shared->documents = std::make_unique<ApiDocuments>(ApiDocumentOptions{
+        .version = context.settings.version, .server_address = server_address(context.settings)});
+    shared->documents->serve(server.routes());
     context.api.registry().set_allocation(
         api::resource_of<core::v1::Service>(),
         make_service_allocation(context.caches, context.random, context.settings));
