@@ -131,7 +131,7 @@ Task<void> Kubelet::run_runtime_check() {
       well = problems.empty();
       if (context_.network_problem != network || (runtime_ready_ && !was_ready)) {
         context_.network_problem = network;
-        for (auto& [uid, entry] : workers_) entry.worker->wake();
+        for (auto& [uid, entry] : workers_) entry.worker->retry_now();
       }
       tell(std::move(problems));
     } else {

@@ -28,6 +28,7 @@ PodWorker::~PodWorker() = default;
 void PodWorker::update(PodPtr pod) {
   const bool was_ending = must_end();
   const auto grace = ending_grace();
+  if (pod->metadata.generation != pod_->metadata.generation) hold_until_ = {};
   pod_ = std::move(pod);
   wake_->set();
   // What is being started is not wanted any more; what is being ended is to end sooner.
@@ -82,12 +83,17 @@ Task<void> PodWorker::run() {
       if (*round == Round::Again) continue;
     } else {
       const std::string& why = round.error().message();
-      if (why != last_error_) {
+      if (failures_ == 0) {
         log_warning("Pod could not be brought to its state",
+                    {{"pod", describe(*pod_)}, {"err", why}});
+      } else {
+        log_verbose(1, "Pod could again not be brought to its state",
                     {{"pod", describe(*pod_)}, {"err", why}});
       }
       last_error_ = why;
-      be_back_in(std::min(kRetryMax, kRetryMin * (1 << std::min(failures_++, 6))));
+      const Duration delay = std::min(kRetryMax, kRetryMin * (1 << std::min(failures_++, 6)));
+      hold_until_ = node_.executor.monotonic() + delay;
+      be_back_in(delay);
     }
     if (!co_await wait()) break;
   }
@@ -102,10 +108,15 @@ Task<void> PodWorker::run() {
 }
 
 Task<Result<void>> PodWorker::wait() {
-  const TimerId timer = node_.executor.after(next_round_, [wake = wake_] { wake->set(); });
-  auto woken = co_await wake_->wait();
-  node_.executor.cancel(timer);
-  co_return woken;
+  while (true) {
+    const TimerId timer = node_.executor.after(next_round_, [wake = wake_] { wake->set(); });
+    auto woken = co_await wake_->wait();
+    node_.executor.cancel(timer);
+    const Duration left = hold_until_ - node_.executor.monotonic();
+    if (!woken || must_end() || left <= Duration::zero()) co_return woken;
+    wake_->reset();
+    next_round_ = left;
+  }
 }
 
 Task<Result<void>> PodWorker::inspect() {
@@ -231,6 +242,7 @@ Task<Result<void>> PodWorker::act(PodPlan plan, PodPtr pod) {
   CO_TRY_OK(co_await stop_containers(plan.stop, pod));
   SandboxRecord sandbox;
   if (plan.create_sandbox) {
+    co_await runtime_.prune(*pod, runtime_pod_);  // What failed attempts have left.
     CO_TRY(sandbox, co_await runtime_.create_sandbox(pod, plan.sandbox_attempt));
     CO_TRY_OK(co_await inspect());
     publish(false);  // The address is known from here on.

@@ -33,6 +33,11 @@ class PodWorker final {
   void fail_pod(PodFailure failure);
   // Something changed on the node.
   void wake() { wake_->set(); }
+  // What made the last round fail may be over.
+  void retry_now() {
+    hold_until_ = {};
+    wake_->set();
+  }
 
   const PodPtr& pod() const { return pod_; }
   // It does not run and never will again: holds no resources of the node.
@@ -79,6 +84,8 @@ class PodWorker final {
   std::optional<PodFailure> failure_;
   bool removed_ = false, terminal_ = false, ended_ = false;
   Duration next_round_{};
+  // After a failed round: what the failure itself leaves in the runtime is no reason for another.
+  Duration hold_until_{};
   int failures_ = 0;  // Rounds in a row that failed.
   std::optional<Duration> prepared_at_;
   VolumePaths volumes_;

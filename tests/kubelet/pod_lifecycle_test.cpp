@@ -404,6 +404,28 @@ TEST_F(KubeletTest, TriesAgainWhenASandboxCannotBeMade) {
   EXPECT_TRUE(has_event("FailedCreatePodSandBox"));
 }
 
+TEST_F(KubeletTest, BacksOffFromWhatKeepsFailing) {
+  // As a broken network plugin does: each attempt leaves a dead sandbox, which is news to the
+  // relist.
+  cri::FakeRuntime broken(executor, {.events = false, .failed_sandboxes_stay = true});
+  broken.fail_next("RunPodSandbox", 1000, Status::internal("no network"));
+  kubelet = std::make_unique<Kubelet>(
+      options,
+      KubeletDeps{
+          .client = api, .executor = executor, .runtime = broken, .host = host, .random = *random});
+  kubelet->start();
+  api.add(make_pod("web"));
+
+  executor.advance(5min);
+
+  EXPECT_LE(broken.calls("RunPodSandbox"), 17) << "0.5 s, 1 s, 2 s, ... 30 s";
+  EXPECT_GE(broken.calls("RunPodSandbox"), 13);
+  EXPECT_LE(broken.sandbox_count(), 2u);
+  broken.heal();
+  EXPECT_TRUE(until([&] { return is_ready(); }, 31s));
+  stop();
+}
+
 TEST_F(KubeletTest, NeedsTheRuntimeClassThatAPodNames) {
   start();
   auto web = make_pod("web");

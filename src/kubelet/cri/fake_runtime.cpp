@@ -205,7 +205,15 @@ Task<Result<void>> FakeRuntime::update_pod_cidr(std::string cidr) {
 }
 
 Task<Result<std::string>> FakeRuntime::run_sandbox(v1::PodSandboxConfig config, std::string) {
-  CO_TRY_OK(enter("RunPodSandbox"));
+  if (auto entered = enter("RunPodSandbox"); !entered) {
+    if (options_.failed_sandboxes_stay) {
+      Sandbox& failed = sandboxes_[next_id("sandbox-")];
+      failed.config = std::move(config);
+      failed.created = now_nanoseconds();
+      failed.ready = false;
+    }
+    co_return fail(std::move(entered).error());
+  }
   if (options_.sandbox_time > Duration::zero())
     CO_TRY_OK(co_await sleep_for(options_.sandbox_time));
   const bool host_network =

@@ -25,9 +25,10 @@ struct FakeBehavior {
 };
 
 struct FakeRuntimeOptions {
-  bool events = true;       // Tell of changes; else callers relist.
-  bool all_images = true;   // Every image is present; else only those that were added or pulled.
-  Duration sandbox_time{};  // What it takes to make a sandbox.
+  bool events = true;      // Tell of changes; else callers relist.
+  bool all_images = true;  // Every image is present; else only those that were added or pulled.
+  bool failed_sandboxes_stay = false;  // As containerd does when the network cannot be set up.
+  Duration sandbox_time{};             // What it takes to make a sandbox.
   Duration start_time{};
   Duration pull_time{};
 };
