@@ -54,6 +54,9 @@ TEST_F(ApiDocumentsTest, AnswersDiscoveryInTheFormAskedFor) {
       {"/apis/apps", "", "application/json", R"({"kind":"APIGroup","apiVersion":"v1")"},
       {"/api/v1", "", "application/json", R"({"kind":"APIResourceList","groupVersion":"v1")"},
       {"/apis/apps/v1", "", "application/json", R"({"kind":"APIResourceList")"},
+      {"/apis/apps/v1", "application/yaml", "application/yaml", "apiVersion: v1\n"},
+      {"/apis/apps/v1", "application/vnd.kubernetes.protobuf,application/json", "application/json",
+       R"({"kind":"APIResourceList")"},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(std::string(c.target) + " " + std::string(c.accept));
@@ -71,7 +74,7 @@ TEST_F(ApiDocumentsTest, RefusesWhatItDoesNotHave) {
     ASSERT_FALSE(response.has_value()) << target;
     EXPECT_TRUE(response.error().is(Reason::NotFound));
   }
-  for (const std::string_view target : {"/apis", "/openapi/v2", "/openapi/v3"}) {
+  for (const std::string_view target : {"/apis", "/apis/apps", "/openapi/v2", "/openapi/v3"}) {
     const auto response = get(std::string(target), {{"Accept", "text/html"}});
     ASSERT_FALSE(response.has_value()) << target;
     EXPECT_TRUE(response.error().is(Reason::NotAcceptable));

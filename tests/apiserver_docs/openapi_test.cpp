@@ -190,8 +190,8 @@ TEST_F(OpenApi, PatchesTakeFieldValidationAndDryRun) {
     EXPECT_EQ(parameter.at("in"), "query");
     names.emplace(parameter.at("name").as_string());
   }
-  EXPECT_EQ(names, (std::set<std::string>{"dryRun", "fieldManager", "fieldValidation", "force"}));
-  EXPECT_EQ(patch.at("requestBody").at("content").as_object().size(), 4U);
+  EXPECT_EQ(names, (std::set<std::string>{"dryRun", "fieldManager", "fieldValidation"}));
+  EXPECT_EQ(patch.at("requestBody").at("content").as_object().size(), 3U);
 }
 
 TEST_F(OpenApi, DescribesSubresources) {

@@ -43,18 +43,30 @@ Status not_acceptable(std::string_view offered) {
                 "only the following media types are accepted: " + std::string(offered));
 }
 
-// The version of aggregated discovery that the client likes best; none if it wants the plain form.
-Result<std::optional<AggregatedVersion>> aggregated_version(const net::HttpRequest& request) {
+// How a client likes discovery best.
+struct DiscoveryForm {
+  std::optional<AggregatedVersion> aggregated;
+  const Serializer* other = nullptr;  // Not JSON.
+};
+
+// `aggregated`: whether the aggregated form can be had. Errors: NotAcceptable.
+Result<DiscoveryForm> discovery_form(const net::HttpRequest& request, bool aggregated) {
   for (const MediaType& type : accepted(request)) {
-    if (!takes_json(type)) continue;
+    const Serializer* serializer = find_serializer(takes_json(type) ? kJson : type.type);
+    if (serializer == nullptr) continue;
     const auto as = type.parameter("as");
-    if (as.empty()) return std::optional<AggregatedVersion>();
-    if (as != kAggregated || type.parameter("g") != "apidiscovery.k8s.io") continue;
+    if (as.empty()) {
+      return DiscoveryForm{.other = serializer->encode != nullptr ? serializer : nullptr};
+    }
+    if (!aggregated || serializer->encode != nullptr || as != kAggregated ||
+        type.parameter("g") != "apidiscovery.k8s.io") {
+      continue;
+    }
     for (const auto version : {AggregatedVersion::V2, AggregatedVersion::V2beta1}) {
-      if (type.parameter("v") == name_of(version)) return version;
+      if (type.parameter("v") == name_of(version)) return DiscoveryForm{.aggregated = version};
     }
   }
-  return fail(not_acceptable(kJson));
+  return fail(not_acceptable(supported_media_types()));
 }
 
 std::string aggregated_type(AggregatedVersion version) {
@@ -190,10 +202,7 @@ Result<net::HttpResponse> ApiDocuments::answer(const net::HttpRequest& request,
   const std::shared_ptr<Snapshot> snapshot = snapshot_.load();
   const std::string_view path = trimmed(target.path);
   PublishedPtr document;
-  if (path == "/api" || path == "/apis") {
-    TRY(const auto version, aggregated_version(request));
-    document = version ? snapshot->aggregated(path, *version) : snapshot->discovery(path);
-  } else if (path == "/openapi/v2") {
+  if (path == "/openapi/v2") {
     for (const MediaType& type : accepted(request)) {
       const bool protobuf = std::ranges::find(kProtobufV2, type.type) != std::end(kProtobufV2);
       if (!protobuf && !takes_json(type)) continue;
@@ -209,7 +218,15 @@ Result<net::HttpResponse> ApiDocuments::answer(const net::HttpRequest& request,
     document = path == "/openapi/v3" ? snapshot->index_v3()
                                      : snapshot->spec_v3(path.substr(kV3Prefix.size()));
   } else {
-    document = snapshot->discovery(path);
+    TRY(const DiscoveryForm form, discovery_form(request, path == "/api" || path == "/apis"));
+    document =
+        form.aggregated ? snapshot->aggregated(path, *form.aggregated) : snapshot->discovery(path);
+    if (document && form.other != nullptr) {
+      net::HttpResponse response;
+      response.headers.set("Content-Type", std::string(form.other->media_type));
+      TRY(response.body, form.other->encode(plain_bytes(*document)));
+      return response;
+    }
   }
   if (!document) return fail(not_found());
 

@@ -16,9 +16,9 @@ using boost::json::object;
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kYaml = "application/yaml";
 constexpr std::string_view kJsonWatch = "application/json;stream=watch";
-constexpr std::string_view kPatchTypes[] = {
-    "application/json-patch+json", "application/merge-patch+json",
-    "application/strategic-merge-patch+json", "application/apply-patch+yaml"};
+constexpr std::string_view kPatchTypes[] = {"application/json-patch+json",
+                                            "application/merge-patch+json",
+                                            "application/strategic-merge-patch+json"};
 
 constexpr std::string_view kMeta = "meta/v1.";
 
@@ -272,7 +272,7 @@ class Operations {
     object out = operation(
         id("patch", suffix),
         "partially update " + of + "the specified " + std::string(resource_.kind), "patch");
-    parameters(out, {write_parameters(), patch_parameters()});
+    parameters(out, {write_parameters()});
     body(out, {type, true});
     answers(out, type, {{"200", "OK"}, {"201", "Created"}});
     put(path, "patch", std::move(out));

@@ -41,15 +41,10 @@ constexpr ParameterSpec kWrite[] = {
      "All: do everything but keep the result. Other values are refused."},
     {"fieldManager", "query", "string",
      "The name of who makes the change, up to 128 characters. If unset, the first part of the user "
-     "agent; server-side apply needs it."},
+     "agent."},
     {"fieldValidation", "query", "string",
      "What becomes of unknown and of duplicate fields: Ignore drops them, Warn (the default) drops "
      "them with a warning, Strict refuses the request."},
-};
-
-constexpr ParameterSpec kPatch[] = {
-    {"force", "query", "boolean",
-     "With server-side apply: take over fields that others manage instead of failing."},
 };
 
 constexpr ParameterSpec kDelete[] = {
@@ -79,7 +74,6 @@ constexpr ParameterSpec kPath = {"path", "path", "string", "Path to go on with b
 std::span<const ParameterSpec> list_parameters() { return kList; }
 std::span<const ParameterSpec> watch_parameters() { return kWatch; }
 std::span<const ParameterSpec> write_parameters() { return kWrite; }
-std::span<const ParameterSpec> patch_parameters() { return kPatch; }
 std::span<const ParameterSpec> delete_parameters() { return kDelete; }
 const ParameterSpec& namespace_parameter() { return kNamespace; }
 const ParameterSpec& name_parameter() { return kName; }
@@ -92,8 +86,8 @@ std::span<const ParameterSpec* const> shared_parameters() {
                                                                 {kName.name, &kName},
                                                                 {kPretty.name, &kPretty},
                                                                 {kPath.name, &kPath}};
-    for (const auto set : {list_parameters(), watch_parameters(), write_parameters(),
-                           patch_parameters(), delete_parameters()}) {
+    for (const auto set :
+         {list_parameters(), watch_parameters(), write_parameters(), delete_parameters()}) {
       for (const ParameterSpec& parameter : set) by_name.emplace(parameter.name, &parameter);
     }
     std::vector<const ParameterSpec*> all;

@@ -20,8 +20,7 @@ struct ParameterSpec {
 // Those of a kind of request, by name.
 std::span<const ParameterSpec> list_parameters();   // Without watch.
 std::span<const ParameterSpec> watch_parameters();  // What lists have besides.
-std::span<const ParameterSpec> write_parameters();  // Create and update.
-std::span<const ParameterSpec> patch_parameters();  // What patches have besides.
+std::span<const ParameterSpec> write_parameters();  // Create, update and patch.
 std::span<const ParameterSpec> delete_parameters();
 const ParameterSpec& namespace_parameter();
 const ParameterSpec& name_parameter();

@@ -78,6 +78,10 @@ PublishedPtr publish(std::string content_type, std::string bytes) {
   return document;
 }
 
+std::string plain_bytes(const Published& document) {
+  return document.gzipped ? gunzip(document.bytes) : document.bytes;
+}
+
 net::HttpResponse respond_published(const net::HttpRequest& request, const Published& document) {
   net::HttpResponse response;
   const std::string tag = "\"" + document.hash + "\"";
@@ -88,13 +92,11 @@ net::HttpResponse respond_published(const net::HttpRequest& request, const Publi
     return response;
   }
   response.headers.set("Content-Type", document.content_type);
-  if (!document.gzipped) {
-    response.body = document.bytes;
-  } else if (accepts_gzip(request)) {
+  if (document.gzipped && accepts_gzip(request)) {
     response.headers.set("Content-Encoding", "gzip");
     response.body = document.bytes;
   } else {
-    response.body = gunzip(document.bytes);
+    response.body = plain_bytes(document);
   }
   return response;
 }

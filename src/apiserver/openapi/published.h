@@ -22,6 +22,9 @@ using PublishedPtr = std::shared_ptr<const Published>;
 // Small documents stay as they are.
 PublishedPtr publish(std::string content_type, std::string bytes);
 
+// The bytes as they were given.
+std::string plain_bytes(const Published& document);
+
 // Answers a GET or HEAD: 200, or 304 to a client that has the same bytes already.
 net::HttpResponse respond_published(const net::HttpRequest& request, const Published& document);
 
