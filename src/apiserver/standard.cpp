@@ -70,15 +70,21 @@ std::unique_ptr<Authorizer> make_authorizer(const Shared& shared, const ServerCo
 }
 
 // In upstream's order.
-std::vector<std::unique_ptr<AdmissionPlugin>> make_plugins(const ServerContext& context) {
+std::vector<std::unique_ptr<AdmissionPlugin>> make_plugins(const Shared& shared,
+                                                           const ServerContext& context) {
   std::vector<std::unique_ptr<AdmissionPlugin>> plugins;
   plugins.push_back(make_namespace_lifecycle(context.caches));
+  plugins.push_back(make_limit_ranger(context.caches));
   plugins.push_back(make_service_account_admission(context.caches, context.random));
+  plugins.push_back(make_node_restriction());
   plugins.push_back(make_taint_nodes_by_condition());
   plugins.push_back(make_priority_admission(context.caches));
   plugins.push_back(make_default_toleration_seconds());
   plugins.push_back(make_storage_protection());
+  plugins.push_back(make_runtime_class_admission(context.caches));
+  plugins.push_back(make_certificate_admission(shared.rbac));
   plugins.push_back(make_default_classes(context.caches));
+  plugins.push_back(make_rbac_escalation(shared.rbac));
   return plugins;
 }
 
@@ -107,7 +113,9 @@ Result<void> use_standard_stages(ApiServerOptions& options, StandardOptions stan
     shared->rbac = std::make_shared<RbacAuthorizer>(context.caches);
     return make_authorizer(*shared, context);
   };
-  options.admission = make_plugins;
+  options.admission = [shared](const ServerContext& context) {
+    return make_plugins(*shared, context);
+  };
   options.extend = [shared, next = std::move(options.extend)](const ServerContext& context,
                                                               ApiServer& server) {
     add_token_handlers(context.api, shared->tokens);

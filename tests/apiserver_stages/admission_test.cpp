@@ -198,5 +198,52 @@ TEST(DefaultClasses, GoToThoseWhoNameNone) {
   EXPECT_EQ(refused.text({"spec", "storageClassName"}), "");
 }
 
+TEST(LimitRanger, GivesDefaultsAndKeepsLimits) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+  cluster.add("/api/v1/namespaces/default/limitranges",
+              R"({"apiVersion":"v1","kind":"LimitRange","metadata":{"name":"l"},"spec":{"limits":[
+                  {"type":"Container","default":{"cpu":"500m"},"defaultRequest":{"cpu":"100m"},
+                   "max":{"cpu":"1"},"min":{"cpu":"50m"}}]}})");
+  const auto with = [](const std::string& name, const std::string& resources) {
+    return R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":")" + name +
+           R"("},"spec":{"containers":[{"name":"c","image":"i","resources":)" + resources + "}]}}";
+  };
+
+  const auto plain = cluster.post(kPods, with("plain", "{}"));
+  const auto large = cluster.post(kPods, with("large", R"({"limits":{"cpu":"2"}})"));
+  const auto small = cluster.post(kPods, with("small", R"({"requests":{"cpu":"10m"}})"));
+
+  ASSERT_EQ(plain.code, 201) << plain.body;
+  EXPECT_EQ(api::to_json(plain.json.at("spec").at("containers").at(0).at("resources")),
+            R"({"limits":{"cpu":"500m"},"requests":{"cpu":"100m"}})");
+  EXPECT_EQ(plain.text({"metadata", "annotations", "kubernetes.io/limit-ranger"}),
+            "LimitRanger plugin set: cpu request for container c; cpu limit for container c");
+  EXPECT_EQ(plain.text({"status", "qosClass"}), "Burstable");
+  EXPECT_EQ(large.text({"message"}),
+            "pods \"large\" is forbidden: maximum cpu usage per Container is 1, but limit is 2");
+  EXPECT_EQ(small.text({"message"}),
+            "pods \"small\" is forbidden: minimum cpu usage per Container is 50m, but request is "
+            "10m");
+}
+
+TEST(RuntimeClass, BringsItsOverheadAndItsNodes) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+  cluster.add("/apis/node.k8s.io/v1/runtimeclasses",
+              R"({"apiVersion":"node.k8s.io/v1","kind":"RuntimeClass","metadata":{"name":"vm"},
+                  "handler":"kata","overhead":{"podFixed":{"cpu":"250m"}},
+                  "scheduling":{"nodeSelector":{"vm":"yes"}}})");
+
+  const auto pod = cluster.post(kPods, pod_json("a", R"(,"runtimeClassName":"vm")"));
+  const auto unknown = cluster.post(kPods, pod_json("b", R"(,"runtimeClassName":"none")"));
+
+  ASSERT_EQ(pod.code, 201) << pod.body;
+  EXPECT_EQ(pod.text({"spec", "overhead", "cpu"}), "250m");
+  EXPECT_EQ(pod.text({"spec", "nodeSelector", "vm"}), "yes");
+  EXPECT_EQ(unknown.text({"message"}),
+            "pods \"b\" is forbidden: pod rejected: RuntimeClass \"none\" not found");
+}
+
 }  // namespace
 }  // namespace keelson::apiserver

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "api/codec/json.h"
-#include "apiserver/registry/kinds/core_pod.h"
 #include "standard_cluster.h"
 
 namespace keelson::apiserver {
@@ -11,31 +10,16 @@ namespace {
 
 const std::string kPods = "/api/v1/namespaces/default/pods";
 
-TEST(QosClass, FollowsRequestsAndLimits) {
-  struct Case {
-    std::string_view containers, expected;
-  };
-  const Case cases[] = {
-      {R"([{}])", "BestEffort"},
-      {R"([{"resources":{"requests":{"ephemeral-storage":"1"}}}])", "BestEffort"},
-      {R"([{"resources":{"requests":{"cpu":"1"}}}])", "Burstable"},
-      {R"([{"resources":{"requests":{"cpu":"0"}}}])", "BestEffort"},
-      {R"([{"resources":{"requests":{"cpu":"1","memory":"1Gi"},
-           "limits":{"cpu":"1000m","memory":"1Gi"}}}])",
-       "Guaranteed"},
-      {R"([{"resources":{"requests":{"cpu":"1","memory":"1Gi"},
-           "limits":{"cpu":"2","memory":"1Gi"}}}])",
-       "Burstable"},
-      {R"([{"resources":{"requests":{"cpu":"1","memory":"1Gi"},
-           "limits":{"cpu":"1","memory":"1Gi"}}},{}])",
-       "Burstable"},
-  };
-  for (const auto& c : cases) {
-    SCOPED_TRACE(c.containers);
-    const auto pod =
-        api::parse_json(R"({"spec":{"containers":)" + std::string(c.containers) + "}}");
-    EXPECT_EQ(qos_class(*pod), c.expected);
-  }
+TEST(Pod, ShowsItsQosClass) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+
+  const auto pod = cluster.post(
+      kPods, R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[
+          {"name":"c","image":"i","resources":{"limits":{"cpu":"1","memory":"1Gi"}}}]}})");
+
+  ASSERT_EQ(pod.code, 201) << pod.body;
+  EXPECT_EQ(pod.text({"status", "qosClass"}), "Guaranteed");
 }
 
 TEST(Pod, BeginsPending) {

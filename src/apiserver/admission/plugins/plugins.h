@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apiserver/admission/admission.h"
+#include "apiserver/authz/rbac.h"
 #include "apiserver/cache/cache_set.h"
 #include "base/random.h"
 
@@ -26,6 +27,17 @@ std::unique_ptr<AdmissionPlugin> make_taint_nodes_by_condition();
 std::unique_ptr<AdmissionPlugin> make_storage_protection();
 // Claims that name no StorageClass, and Ingresses that name no class, get the default one.
 std::unique_ptr<AdmissionPlugin> make_default_classes(CacheSet& caches);
+// Nodes change themselves and their own pods only.
+std::unique_ptr<AdmissionPlugin> make_node_restriction();
+// Roles and bindings give away only what their writer has.
+std::unique_ptr<AdmissionPlugin> make_rbac_escalation(std::shared_ptr<const RbacAuthorizer> rbac);
+// Certificates are approved and signed by those who may, for each signer.
+std::unique_ptr<AdmissionPlugin> make_certificate_admission(
+    std::shared_ptr<const RbacAuthorizer> rbac);
+// Pods with a RuntimeClass get its overhead and where it can run.
+std::unique_ptr<AdmissionPlugin> make_runtime_class_admission(CacheSet& caches);
+// Containers get the defaults of the LimitRanges of the namespace, and stay within their limits.
+std::unique_ptr<AdmissionPlugin> make_limit_ranger(CacheSet& caches);
 
 // --- What the plugins share
 // -----------------------------------------------------------------------

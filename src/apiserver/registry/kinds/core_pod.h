@@ -13,8 +13,4 @@ class PodStrategy : public Strategy {
                                            std::optional<std::int64_t> requested) const override;
 };
 
-// "Guaranteed", "Burstable" or "BestEffort". Source: Kubernetes documentation, "Pod Quality of
-// Service Classes".
-std::string_view qos_class(const api::Document& pod);
-
 }  // namespace keelson::apiserver
