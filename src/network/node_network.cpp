@@ -81,9 +81,52 @@ Result<void> write_masquerade(const std::string& pod_cidr, const std::string& cl
   return transaction.commit();
 }
 
+// Makes the bridge beforehand, with its address: the plugin would do it too, but several pods that
+// start together get into each other's way.
+Result<void> make_bridge(const std::string& name, const std::string& pod_cidr) {
+  TRY(const auto network, parse_network(pod_cidr));
+  const int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (control < 0) return fail(Status::unavailable(std::strerror(errno)));
+  int error = 0;
+  const auto call = [&](unsigned long request, const void* argument, int accepted) {
+    if (!error && ioctl(control, request, argument) != 0 && errno != accepted) error = errno;
+  };
+  constexpr unsigned long kAddBridge = 0x89a0;  // SIOCBRADDBR
+  call(kAddBridge, name.c_str(), EEXIST);
+
+  // A fixed hardware address; else the bridge would take over that of whichever pod has the lowest.
+  std::string gateway = network.address;
+  gateway[3] = static_cast<char>(gateway[3] | 1);
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_hwaddr.sa_family = 1;  // ARPHRD_ETHER
+  const char hardware[] = {0x0a, 0x58, gateway[0], gateway[1], gateway[2], gateway[3]};
+  std::memcpy(request.ifr_hwaddr.sa_data, hardware, sizeof hardware);
+  call(SIOCSIFHWADDR, &request, 0);
+
+  request = {};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  auto* address = reinterpret_cast<sockaddr_in*>(&request.ifr_addr);
+  address->sin_family = AF_INET;
+  std::memcpy(&address->sin_addr, gateway.data(), 4);
+  call(SIOCSIFADDR, &request, EEXIST);
+  std::memcpy(&address->sin_addr, network.mask.data(), 4);
+  call(SIOCSIFNETMASK, &request, 0);
+  request.ifr_flags = IFF_UP;
+  call(SIOCSIFFLAGS, &request, 0);
+  close(control);
+  if (error)
+    return fail(Status::unavailable("cannot make bridge " + name + ": " + std::strerror(error)));
+  return {};
+}
+
 }  // namespace
 
 std::string cni_config(const NodeNetworkOptions& options, const std::string& pod_cidr) {
+  // A list of lists of ranges. Built up, because braces around one array copy it instead of nesting.
+  boost::json::array family, ranges;
+  family.push_back(boost::json::object{{"subnet", pod_cidr}});
+  ranges.push_back(std::move(family));
   boost::json::object bridge{
       {"type", "bridge"},
       {"bridge", options.bridge},
@@ -95,7 +138,7 @@ std::string cni_config(const NodeNetworkOptions& options, const std::string& pod
       {"ipam",
        {{"type", "host-local"},
         {"dataDir", options.ipam_dir},
-        {"ranges", boost::json::array{boost::json::array{{{"subnet", pod_cidr}}}}}}}};
+        {"ranges", std::move(ranges)}}}};
   if (options.mtu) bridge["mtu"] = options.mtu;
   return boost::json::serialize(boost::json::object{
       {"cniVersion", "0.4.0"},
@@ -118,6 +161,7 @@ Task<Result<void>> set_up_node_network(client::Client& client, NodeNetworkOption
   // module there is no such file, and services would lose them.
   CO_TRY_OK(write_sysctl("/proc/sys/net/bridge/bridge-nf-call-iptables", "1"));
   CO_TRY_OK(write_masquerade(pod_cidr, options.cluster_cidr));
+  CO_TRY_OK(make_bridge(options.bridge, pod_cidr));
   CO_TRY_OK(pki::write_file(options.cni_config_dir + "/10-keelson.conflist",
                             cni_config(options, pod_cidr), 0600));
   log_info("Pod network is configured", {{"podCIDR", pod_cidr}, {"bridge", options.bridge}});
