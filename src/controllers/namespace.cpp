@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "api/core/v1.h"
 #include "api/codec/json.h"
+#include "api/core/v1.h"
 #include "base/log.h"
 
 namespace keelson::controllers {
@@ -17,7 +17,7 @@ constexpr auto kLookAgain = std::chrono::seconds(5);
 
 // What is left of one namespace after an attempt to empty it.
 struct Remains {
-  std::map<std::string, std::size_t> by_resource;    // "pods.": 3
+  std::map<std::string, std::size_t> by_resource;  // "pods.": 3
   std::map<std::string, std::size_t> by_finalizer;
   std::string failure;
   Duration look_again{};
@@ -28,8 +28,12 @@ std::string list_counts(const std::map<std::string, std::size_t>& counts, std::s
   std::string text;
   for (const auto& [name, count] : counts) {
     if (!text.empty()) text += ", ";
-    text.append(name).append(" ").append(verb).append(" ").append(std::to_string(count)).append(
-        " resource instances");
+    text.append(name)
+        .append(" ")
+        .append(verb)
+        .append(" ")
+        .append(std::to_string(count))
+        .append(" resource instances");
   }
   return text;
 }
@@ -38,10 +42,9 @@ class NamespaceController final : public Controller {
  public:
   explicit NamespaceController(ControllerContext& context)
       : context_(context), queue_(context.executor) {
-    context.informers.of<Namespace>().add_handler(
-        [this](const ObjectPtr&, const ObjectPtr& now) {
-          if (now && now->is_deleting()) queue_.add(now->key());
-        });
+    context.informers.of<Namespace>().add_handler([this](const ObjectPtr&, const ObjectPtr& now) {
+      if (now && now->is_deleting()) queue_.add(now->key());
+    });
   }
 
   std::string_view name() const override { return "namespace"; }
@@ -88,8 +91,7 @@ class NamespaceController final : public Controller {
     CO_TRY(auto fresh, co_await context_.client.get<Namespace>(key));
     Namespace next = *fresh;
     std::erase(next.spec.finalizers, "kubernetes");
-    auto finalized =
-        co_await context_.client.update(std::move(next), {.subresource = "finalize"});
+    auto finalized = co_await context_.client.update(std::move(next), {.subresource = "finalize"});
     if (!finalized && !finalized.error().is(Reason::NotFound))
       co_return fail(std::move(finalized).error());
     co_return client::Requeue::none();
@@ -112,17 +114,17 @@ class NamespaceController final : public Controller {
     CO_TRY(auto found, co_await context_.client.list(resource, namespace_, {}));
     if (found.items.empty()) co_return Result<void>{};
     CO_TRY_OK(co_await context_.client.remove_collection(
-        resource, namespace_,
-        client::DeleteOptions{.propagation = client::Propagation::Background}, {}));
+        resource, namespace_, client::DeleteOptions{.propagation = client::Propagation::Background},
+        {}));
     CO_TRY(found, co_await context_.client.list(resource, namespace_, {}));
     if (found.items.empty()) co_return Result<void>{};
-    remains.by_resource[resource.group_resource()] = found.items.size();
+    remains.by_resource[std::string(resource.plural) + "." + std::string(resource.group)] =
+        found.items.size();
     for (const auto& item : found.items) {
       // Decoded apart: the shared typed value belongs to the kind's own struct.
       const auto metadata = api::decode_json<meta::v1::PartialObjectMetadata>(item->json());
       if (!metadata) continue;
-      for (const auto& finalizer : metadata->metadata.finalizers)
-        ++remains.by_finalizer[finalizer];
+      for (const auto& finalizer : metadata->metadata.finalizers) ++remains.by_finalizer[finalizer];
       const Duration grace =
           std::chrono::seconds(metadata->metadata.deletionGracePeriodSeconds.value_or(0));
       remains.look_again = std::max(remains.look_again, grace);
@@ -148,10 +150,9 @@ class NamespaceController final : public Controller {
             : "Some resources are remaining: " + list_counts(remains.by_resource, "has"));
     set(next, "NamespaceFinalizersRemaining", !remains.by_finalizer.empty(),
         remains.by_finalizer.empty() ? "ContentHasNoFinalizers" : "SomeFinalizersRemain",
-        remains.by_finalizer.empty()
-            ? "All content-preserving finalizers finished"
-            : "Some content in the namespace has finalizers remaining: " +
-                  list_counts(remains.by_finalizer, "in"));
+        remains.by_finalizer.empty() ? "All content-preserving finalizers finished"
+                                     : "Some content in the namespace has finalizers remaining: " +
+                                           list_counts(remains.by_finalizer, "in"));
     if (next.status == current.status) co_return Result<void>{};
     auto written = co_await context_.client.update_status(std::move(next));
     if (!written && !written.error().is(Reason::NotFound) && !written.error().is(Reason::Conflict))
@@ -161,8 +162,7 @@ class NamespaceController final : public Controller {
 
   void set(Namespace& object, std::string_view type, bool value, std::string reason,
            std::string message) {
-    auto found =
-        std::ranges::find(object.status.conditions, type, &NamespaceCondition::type);
+    auto found = std::ranges::find(object.status.conditions, type, &NamespaceCondition::type);
     if (found == object.status.conditions.end()) {
       object.status.conditions.push_back({.type = std::string(type)});
       found = std::prev(object.status.conditions.end());
