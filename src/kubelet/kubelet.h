@@ -83,7 +83,7 @@ class Kubelet final {
   ImagePuller images_;
   StatusManager statuses_;
   Backoff crashes_;
-  Gate starts_;
+  Gate sandbox_starts_, container_starts_;
   NodeContext context_;
   NodeAgent agent_;
   RuntimeWatch watch_;

@@ -57,7 +57,9 @@ struct NodeContext {
   client::Informer& services;
   client::Informer& nodes;  // This node only.
   Backoff& crashes;
-  Gate& starts;  // Of sandboxes and containers.
+  // Apart, so that a pod begun early does not wait for the sandboxes of all that came later.
+  Gate& sandbox_starts;
+  Gate& container_starts;
   MachineInfo machine;
   podspec::ResourceList allocatable;
   // Empty: the network is ready; else why it is not.

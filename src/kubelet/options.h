@@ -50,7 +50,7 @@ struct KubeletOptions {
   bool use_cgroups = true;
   bool enforce_cpu_limits = true;
 
-  // Sandboxes and containers being made at a time: more only get in each other's way.
+  // Sandboxes being made at a time, and likewise containers: more only get in each other's way.
   std::size_t parallel_starts = 8;
 
   Duration relist_period = std::chrono::seconds(1);

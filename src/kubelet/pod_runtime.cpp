@@ -63,7 +63,7 @@ Task<Result<SandboxRecord>> PodRuntime::create_sandbox(PodPtr pod, std::uint32_t
     report(handler.error());
     co_return fail(std::move(handler).error());
   }
-  CO_TRY([[maybe_unused]] const auto pass, co_await node_.starts.enter());
+  CO_TRY([[maybe_unused]] const auto pass, co_await node_.sandbox_starts.enter());
   auto id = co_await node_.runtime.run_sandbox(sandbox_config(*pod, attempt, *cgroup),
                                                std::move(*handler));
   if (!id) {
@@ -134,7 +134,7 @@ Task<std::optional<StartFailure>> PodRuntime::start(Start start) {
     co_return failed("CreateContainerConfigError", why);
   }
   const std::string log_path = config->log_path();
-  std::optional pass(co_await node_.starts.enter());
+  std::optional pass(co_await node_.container_starts.enter());
   if (!*pass) co_return failed("CreateContainerError", pass->error().message());
   auto id = co_await node_.runtime.create_container(start.sandbox.id, std::move(*config), sandbox);
   if (!id) {

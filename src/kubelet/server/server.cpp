@@ -23,6 +23,11 @@ Task<Result<std::string>> pod_list(Kubelet& kubelet) {
   co_return boost::json::serialize(list);
 }
 
+Task<Result<std::string>> health(Kubelet& kubelet) {
+  if (kubelet.is_healthy()) co_return std::string("ok");
+  co_return fail(Status::internal("PLEG is not healthy"));
+}
+
 Task<void> serve_document(Kubelet& kubelet, net::HttpExchange& exchange,
                           Task<Result<std::string>> document, std::string_view type) {
   auto body = co_await on_kubelet(kubelet, std::move(document));
@@ -41,8 +46,7 @@ Task<void> serve(Kubelet& kubelet, net::Runtime& loop, const ServerOptions& opti
   const std::string route = parts.empty() ? "" : parts[0];
 
   if (route == "healthz") {
-    if (kubelet.is_healthy()) co_return co_await answer_text(exchange, "ok", std::string(kText));
-    co_return co_await answer_error(exchange, Status::internal("PLEG is not healthy"));
+    co_return co_await serve_document(kubelet, exchange, health(kubelet), kText);
   }
   if (route == "containerLogs") {
     co_return co_await serve_logs(kubelet, exchange, std::move(*target), std::move(parts));
