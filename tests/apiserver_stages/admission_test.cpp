@@ -198,6 +198,33 @@ TEST(DefaultClasses, GoToThoseWhoNameNone) {
   EXPECT_EQ(refused.text({"spec", "storageClassName"}), "");
 }
 
+TEST(ClaimResize, NeedsAClassThatCanDoIt) {
+  StandardCluster cluster;
+  for (const std::string can : {"true", "false"}) {
+    cluster.add("/apis/storage.k8s.io/v1/storageclasses",
+                R"({"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","provisioner":"p",
+                    "metadata":{"name":"grows-)" +
+                    can + R"("},"allowVolumeExpansion":)" + can + "}");
+    cluster.add("/api/v1/namespaces/default/persistentvolumeclaims",
+                R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":")" + can +
+                    R"("},"spec":{"accessModes":["ReadWriteOnce"],"storageClassName":"grows-)" +
+                    can + R"(","resources":{"requests":{"storage":"1Gi"}}}})");
+  }
+  const std::string claims = "/api/v1/namespaces/default/persistentvolumeclaims/";
+  const std::string more = R"({"spec":{"resources":{"requests":{"storage":"2Gi"}}}})";
+  EXPECT_EQ(cluster.patch(claims + "true", more).text({"message"}),
+            "persistentvolumeclaims \"true\" is forbidden: Only bound persistent volume claims "
+            "can be expanded");
+  for (const std::string can : {"true", "false"}) {
+    ASSERT_EQ(cluster.patch(claims + can + "/status", R"({"status":{"phase":"Bound"}})").code, 200);
+  }
+
+  EXPECT_EQ(cluster.patch(claims + "true", more).code, 200);
+  EXPECT_EQ(cluster.patch(claims + "false", more).text({"message"}),
+            "persistentvolumeclaims \"false\" is forbidden: only dynamically provisioned pvc can "
+            "be resized and the storageclass that provisions the pvc must support resize");
+}
+
 TEST(LimitRanger, GivesDefaultsAndKeepsLimits) {
   StandardCluster cluster;
   cluster.add_account("default");

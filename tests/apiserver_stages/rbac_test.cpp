@@ -169,6 +169,35 @@ TEST(Rbac, GrantsAsSoonAsABindingIsThereAndNoLongerThanThat) {
   EXPECT_FALSE(cluster.may(jane, "list - pods default"));
 }
 
+TEST(Rbac, FollowsARoleOfTheNamespaceThroughItsChanges) {
+  StandardCluster cluster;
+  const User robot = user("system:serviceaccount:default:robot");
+  const std::string place = kRbac + "/namespaces/default";
+  cluster.add(place + "/rolebindings",
+              R"({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding",
+                  "metadata":{"name":"robot"},
+                  "subjects":[{"kind":"ServiceAccount","name":"robot","namespace":"default"}],
+                  "roleRef":{"kind":"Role","name":"robot",
+                             "apiGroup":"rbac.authorization.k8s.io"}})");
+  EXPECT_FALSE(cluster.may(robot, "get - pods default a"));
+  cluster.become("system:serviceaccount:default:robot");
+  EXPECT_EQ(cluster.get("/api/v1/namespaces/default/pods/a").text({"message"}),
+            "pods \"a\" is forbidden: User \"system:serviceaccount:default:robot\" cannot get "
+            "resource \"pods\" in API group \"\" in the namespace \"default\": RBAC: "
+            "role.rbac.authorization.k8s.io \"robot\" not found");
+  cluster.become_admin();
+
+  cluster.add(place + "/roles",
+              R"({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role",
+                  "metadata":{"name":"robot"},
+                  "rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["get"]}]})");
+  EXPECT_TRUE(cluster.may(robot, "get - pods default a"));
+  EXPECT_FALSE(cluster.may(robot, "get - pods kube-system a"));
+
+  cluster.patch(place + "/roles/robot", R"({"rules":[]})");
+  EXPECT_FALSE(cluster.may(robot, "get - pods default a"));
+}
+
 TEST(Rbac, AggregatedRolesTakeInNewRoles) {
   StandardCluster cluster;
   cluster.add(kRbac + "/clusterrolebindings",

@@ -161,6 +161,24 @@ TEST(TokenRequest, RefusesWhatCannotBeBound) {
   }
 }
 
+TEST(TokenRequest, GivesANodeTokensOfItsOwnPodsOnly) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+  cluster.add("/api/v1/namespaces/default/pods", pod_json("here", R"(,"nodeName":"one")"));
+  cluster.add("/api/v1/namespaces/default/pods", pod_json("there", R"(,"nodeName":"two")"));
+  cluster.become("system:node:one", {"system:nodes"});
+  const auto ask = [&](const std::string& spec) {
+    return cluster.post(token_path("default"), token_request(spec));
+  };
+
+  EXPECT_EQ(ask(bound_to_pod("here")).code, 201);
+  EXPECT_EQ(ask(bound_to_pod("there")).text({"message"}),
+            "serviceaccounts \"default\" is forbidden: node requested token bound to a pod "
+            "scheduled on a different node");
+  EXPECT_EQ(ask("").text({"message"}),
+            "serviceaccounts \"default\" is forbidden: node requested token not bound to a pod");
+}
+
 TEST(TokenRequest, OfAPodLastsLongerThanItSays) {
   StandardCluster cluster;
   cluster.add_account("default");

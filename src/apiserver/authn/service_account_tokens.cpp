@@ -76,6 +76,23 @@ Status uid_conflict(const api::Resource& resource, const std::string& name,
                               "). The object might have been deleted and then recreated");
 }
 
+// A node gets tokens for its own pods only. Source: Kubernetes documentation, "NodeRestriction".
+Result<void> check_node(const User& user, const api::ObjectKey& account,
+                        const json::object& bound) {
+  constexpr std::string_view kNodePrefix = "system:node:";
+  if (!user.name.starts_with(kNodePrefix) || !user.in_group("system:nodes")) return {};
+  const auto refuse = [&](std::string_view why) {
+    return fail(Status::forbidden("", "serviceaccounts", account.name, why));
+  };
+  if (!bound.contains("pod")) return refuse("node requested token not bound to a pod");
+  const auto* node = bound.if_contains("node");
+  if (node == nullptr ||
+      api::string_at(*node, {"name"}) != std::string_view(user.name).substr(kNodePrefix.size())) {
+    return refuse("node requested token bound to a pod scheduled on a different node");
+  }
+  return {};
+}
+
 bool is_past(const meta::v1::ObjectMeta& metadata, Wall now) {
   return metadata.deletionTimestamp && metadata.deletionTimestamp->point() + kDeletedLeeway < now;
 }
@@ -213,6 +230,7 @@ Task<Result<api::Document>> ServiceAccountTokens::issue(CallContext& call, api::
   auto audiences = strings_of(api::find_at(request, {"spec", "audiences"}));
   if (audiences.empty()) audiences.push_back(parts_.issuer);
   CO_TRY(json::object bound, co_await bind(key, request));
+  CO_TRY_OK(check_node(call.user, key, bound));
   bound["namespace"] = key.namespace_;
   bound["serviceaccount"] = reference(*account);
 

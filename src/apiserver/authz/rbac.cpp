@@ -2,7 +2,6 @@
 #include "apiserver/authz/rbac.h"
 
 #include <algorithm>
-#include <deque>
 #include <unordered_map>
 
 #include "apiserver/authz/rbac_rules.h"
@@ -20,8 +19,8 @@ using rbac::v1::Subject;
 
 using Rules = std::vector<PolicyRule>;
 
-// The order in which upstream looks: cluster-wide first.
-constexpr std::size_t kCaches = 4;
+// Namespaces whose indexes are kept; those in use come back at once.
+constexpr std::size_t kNamespacesMax = 4096;
 
 std::string quoted(std::string_view text) {
   std::string out = "\"";
@@ -33,14 +32,6 @@ std::string describe(const Subject& subject) {
     return "ServiceAccount " + quoted(subject.name + "/" + subject.namespace_);
   }
   return subject.kind + " " + quoted(subject.name);
-}
-
-template <class Visit>
-void each_object(const std::shared_ptr<WatchCache>& cache, Visit visit) {
-  cache->state().objects.each_from({}, [&](const api::ObjectPtr& object) {
-    visit(object);
-    return true;
-  });
 }
 
 bool selector_matches(const meta::v1::LabelSelector& selector,
@@ -64,62 +55,60 @@ bool selector_matches(const meta::v1::LabelSelector& selector,
 
 }  // namespace
 
-struct RbacIndex {
-  // A subject's share in a binding. `rules` null: the role does not exist.
-  struct Grant {
-    std::shared_ptr<const Rules> rules;
-    std::string text;  // Why it is allowed, or what is missing.
-  };
-  struct Subjects {
-    std::unordered_map<std::string, std::vector<Grant>> users, groups;
-  };
-
-  std::array<store::Revision, kCaches> versions{};
-  std::unordered_map<std::string, std::shared_ptr<const Rules>> cluster_roles;
-  std::unordered_map<std::string, std::shared_ptr<const Rules>> roles;  // "namespace/name"
-  Subjects cluster;
-  std::unordered_map<std::string, Subjects> namespaces;
-
-  void add_cluster_roles(const std::shared_ptr<WatchCache>& cache);
-  std::shared_ptr<const Rules> find(const RoleRef& reference, std::string_view namespace_) const;
-  void add_binding(Subjects& to, std::string_view kind, std::string_view name,
-                   std::string_view namespace_, const std::vector<Subject>& subjects,
-                   const RoleRef& reference) const;
-  // visit(grant) for each that applies, until it returns false.
-  template <class Visit>
-  void each_grant(const User& user, std::string_view namespace_, Visit visit) const;
+// A subject's share in a binding. `rules` null: the role does not exist.
+struct RbacGrant {
+  std::shared_ptr<const Rules> rules;
+  std::string text;  // Why it is allowed, or what is missing.
 };
 
-void RbacIndex::add_cluster_roles(const std::shared_ptr<WatchCache>& cache) {
-  std::vector<api::ObjectPtr> objects;
-  each_object(cache, [&](const api::ObjectPtr& object) { objects.push_back(object); });
-  std::vector<const ClusterRole*> all;
-  all.reserve(objects.size());
-  for (const auto& object : objects) all.push_back(&object->as<ClusterRole>());
-  for (const auto& object : objects) {
-    const auto& role = object->as<ClusterRole>();
-    cluster_roles[role.metadata.name] =
-        role.aggregationRule ? std::make_shared<const Rules>(aggregate_rules(role, all))
-                             : std::shared_ptr<const Rules>(object, &role.rules);
-  }
-}
+struct RbacSubjects {
+  std::unordered_map<std::string, std::vector<RbacGrant>> users, groups;
 
-std::shared_ptr<const Rules> RbacIndex::find(const RoleRef& reference,
-                                             std::string_view namespace_) const {
-  if (reference.kind == "ClusterRole") {
-    const auto found = cluster_roles.find(reference.name);
-    return found == cluster_roles.end() ? nullptr : found->second;
+  // `rules` null: the role does not exist. `namespace_` is that of the binding.
+  void add(std::string_view kind, std::string_view name, std::string_view namespace_,
+           const std::vector<Subject>& subjects, const RoleRef& reference,
+           const std::shared_ptr<const Rules>& rules);
+  // False when visit() has returned false.
+  template <class Visit>
+  bool each_grant(const User& user, Visit visit) const {
+    if (const auto found = users.find(user.name); found != users.end()) {
+      for (const RbacGrant& grant : found->second) {
+        if (!visit(grant)) return false;
+      }
+    }
+    for (const auto& group : user.groups) {
+      const auto found = groups.find(group);
+      if (found == groups.end()) continue;
+      for (const RbacGrant& grant : found->second) {
+        if (!visit(grant)) return false;
+      }
+    }
+    return true;
   }
-  const auto found = roles.find(std::string(namespace_) + "/" + reference.name);
-  return found == roles.end() ? nullptr : found->second;
-}
+};
 
-void RbacIndex::add_binding(Subjects& to, std::string_view kind, std::string_view name,
-                            std::string_view namespace_, const std::vector<Subject>& subjects,
-                            const RoleRef& reference) const {
-  const auto rules = find(reference, namespace_);
-  for (const Subject& subject : subjects) {
-    Grant grant{rules, {}};
+struct ClusterRbac {
+  store::Revision roles_version = 0, bindings_version = 0;
+  std::unordered_map<std::string, std::shared_ptr<const Rules>> roles;
+  RbacSubjects subjects;
+
+  std::shared_ptr<const Rules> find(const std::string& name) const {
+    const auto found = roles.find(name);
+    return found == roles.end() ? nullptr : found->second;
+  }
+};
+
+struct NamespaceRbac {
+  std::shared_ptr<const ClusterRbac> cluster;  // Whose roles its bindings refer to.
+  store::Revision roles_version = 0, bindings_version = 0;
+  RbacSubjects subjects;
+};
+
+void RbacSubjects::add(std::string_view kind, std::string_view name, std::string_view namespace_,
+                       const std::vector<Subject>& from, const RoleRef& reference,
+                       const std::shared_ptr<const Rules>& rules) {
+  for (const Subject& subject : from) {
+    RbacGrant grant{rules, {}};
     if (rules) {
       grant.text.append("RBAC: allowed by ").append(kind).append(" ").append(quoted(name));
       grant.text.append(" of ").append(reference.kind).append(" ").append(quoted(reference.name));
@@ -130,9 +119,9 @@ void RbacIndex::add_binding(Subjects& to, std::string_view kind, std::string_vie
       grant.text.append(quoted(reference.name)).append(" not found");
     }
     if (subject.kind == "User") {
-      to.users[subject.name].push_back(std::move(grant));
+      users[subject.name].push_back(std::move(grant));
     } else if (subject.kind == "Group") {
-      to.groups[subject.name].push_back(std::move(grant));
+      groups[subject.name].push_back(std::move(grant));
     } else if (subject.kind == "ServiceAccount") {
       // Source: upstream, a ServiceAccount of a RoleBinding is by default of its namespace.
       const std::string_view home =
@@ -140,31 +129,9 @@ void RbacIndex::add_binding(Subjects& to, std::string_view kind, std::string_vie
       if (home.empty()) continue;
       std::string user = "system:serviceaccount:";
       user.append(home).append(":").append(subject.name);
-      to.users[std::move(user)].push_back(std::move(grant));
+      users[std::move(user)].push_back(std::move(grant));
     }
   }
-}
-
-template <class Visit>
-void RbacIndex::each_grant(const User& user, std::string_view namespace_, Visit visit) const {
-  const auto each_of = [&](const Subjects& subjects) {
-    if (const auto found = subjects.users.find(user.name); found != subjects.users.end()) {
-      for (const Grant& grant : found->second) {
-        if (!visit(grant)) return false;
-      }
-    }
-    for (const auto& group : user.groups) {
-      const auto found = subjects.groups.find(group);
-      if (found == subjects.groups.end()) continue;
-      for (const Grant& grant : found->second) {
-        if (!visit(grant)) return false;
-      }
-    }
-    return true;
-  };
-  if (!each_of(cluster) || namespace_.empty()) return;
-  const auto found = namespaces.find(std::string(namespace_));
-  if (found != namespaces.end()) each_of(found->second);
 }
 
 RbacAuthorizer::RbacAuthorizer(const CacheSet& caches)
@@ -177,58 +144,107 @@ RbacAuthorizer::RbacAuthorizer(const CacheSet& caches)
 
 RbacAuthorizer::~RbacAuthorizer() = default;
 
-std::shared_ptr<const RbacIndex> RbacAuthorizer::index() const {
-  // The versions are read first: what changes after is seen by the next call.
-  const std::array<store::Revision, kCaches> versions{
-      roles_->last_change(), cluster_roles_->last_change(), bindings_->last_change(),
-      cluster_bindings_->last_change()};
+std::shared_ptr<const ClusterRbac> RbacAuthorizer::cluster() const {
+  // Versions are read before the objects: what changes in between is seen by the next call.
+  const store::Revision roles_version = cluster_roles_->last_change();
+  const store::Revision bindings_version = cluster_bindings_->last_change();
   std::lock_guard lock(mutex_);
-  if (index_ && index_->versions == versions) return index_;
-  auto made = std::make_shared<RbacIndex>();
-  made->versions = versions;
-  made->add_cluster_roles(cluster_roles_);
-  each_object(roles_, [&](const api::ObjectPtr& object) {
-    made->roles[object->key().text()] =
-        std::shared_ptr<const Rules>(object, &object->as<Role>().rules);
+  if (cluster_ && cluster_->roles_version == roles_version &&
+      cluster_->bindings_version == bindings_version) {
+    return cluster_;
+  }
+  auto made = std::make_shared<ClusterRbac>();
+  made->roles_version = roles_version;
+  made->bindings_version = bindings_version;
+  std::vector<api::ObjectPtr> objects;
+  cluster_roles_->state().objects.each_from({}, [&](const api::ObjectPtr& object) {
+    objects.push_back(object);
+    return true;
   });
-  each_object(cluster_bindings_, [&](const api::ObjectPtr& object) {
+  std::vector<const ClusterRole*> all;
+  all.reserve(objects.size());
+  for (const auto& object : objects) all.push_back(&object->as<ClusterRole>());
+  for (const auto& object : objects) {
+    const auto& role = object->as<ClusterRole>();
+    made->roles[role.metadata.name] =
+        role.aggregationRule ? std::make_shared<const Rules>(aggregate_rules(role, all))
+                             : std::shared_ptr<const Rules>(object, &role.rules);
+  }
+  cluster_bindings_->state().objects.each_from({}, [&](const api::ObjectPtr& object) {
     const auto& binding = object->as<ClusterRoleBinding>();
-    made->add_binding(made->cluster, "ClusterRoleBinding", object->name(), {}, binding.subjects,
-                      binding.roleRef);
+    made->subjects.add("ClusterRoleBinding", object->name(), {}, binding.subjects, binding.roleRef,
+                       made->find(binding.roleRef.name));
+    return true;
   });
-  each_object(bindings_, [&](const api::ObjectPtr& object) {
+  cluster_ = std::move(made);
+  return cluster_;
+}
+
+std::shared_ptr<const NamespaceRbac> RbacAuthorizer::in_namespace(
+    std::string_view namespace_, const std::shared_ptr<const ClusterRbac>& cluster) const {
+  const store::Revision roles_version = roles_->last_change();
+  const store::Revision bindings_version = bindings_->last_change();
+  const std::string name(namespace_);
+  std::lock_guard lock(mutex_);
+  if (const auto found = namespaces_.find(name);
+      found != namespaces_.end() && found->second->cluster == cluster &&
+      found->second->roles_version == roles_version &&
+      found->second->bindings_version == bindings_version) {
+    return found->second;
+  }
+  auto made = std::make_shared<NamespaceRbac>();
+  made->cluster = cluster;
+  made->roles_version = roles_version;
+  made->bindings_version = bindings_version;
+  bindings_->state().objects.each_from({name, {}}, [&](const api::ObjectPtr& object) {
+    if (object->namespace_() != name) return false;
     const auto& binding = object->as<RoleBinding>();
-    made->add_binding(made->namespaces[object->namespace_()], "RoleBinding",
-                      object->name() + "/" + object->namespace_(), object->namespace_(),
-                      binding.subjects, binding.roleRef);
+    std::shared_ptr<const Rules> rules;
+    if (binding.roleRef.kind == "ClusterRole") {
+      rules = cluster->find(binding.roleRef.name);
+    } else if (auto role = roles_->find({name, binding.roleRef.name})) {
+      const Rules* held = &role->as<Role>().rules;
+      rules = std::shared_ptr<const Rules>(std::move(role), held);
+    }
+    made->subjects.add("RoleBinding", object->name() + "/" + name, name, binding.subjects,
+                       binding.roleRef, rules);
+    return true;
   });
-  index_ = std::move(made);
-  return index_;
+  if (namespaces_.size() >= kNamespacesMax) namespaces_.clear();
+  namespaces_[name] = made;
+  return made;
+}
+
+template <class Visit>
+void RbacAuthorizer::each_grant(const User& user, std::string_view namespace_, Visit visit) const {
+  const auto cluster_wide = cluster();
+  if (!cluster_wide->subjects.each_grant(user, visit) || namespace_.empty()) return;
+  in_namespace(namespace_, cluster_wide)->subjects.each_grant(user, visit);
 }
 
 Decision RbacAuthorizer::authorize(const User& user, const RequestInfo& request) const {
-  const auto all = index();
   Decision decision;
-  all->each_grant(user, request.is_resource ? request.namespace_ : std::string_view(),
-                  [&](const RbacIndex::Grant& grant) {
-                    if (!grant.rules) {
-                      decision.reason = grant.text;
-                      return true;
-                    }
-                    for (const PolicyRule& rule : *grant.rules) {
-                      if (!rule_allows(rule, request)) continue;
-                      decision = {true, grant.text};
-                      return false;
-                    }
-                    return true;
-                  });
+  const std::string_view namespace_ =
+      request.is_resource ? std::string_view(request.namespace_) : std::string_view();
+  each_grant(user, namespace_, [&](const RbacGrant& grant) {
+    if (!grant.rules) {
+      decision.reason = grant.text;
+      return true;
+    }
+    for (const PolicyRule& rule : *grant.rules) {
+      if (!rule_allows(rule, request)) continue;
+      decision = {true, grant.text};
+      return false;
+    }
+    return true;
+  });
   return decision;
 }
 
 std::vector<PolicyRule> RbacAuthorizer::rules_of(const User& user,
                                                  std::string_view namespace_) const {
   std::vector<PolicyRule> rules;
-  index()->each_grant(user, namespace_, [&](const RbacIndex::Grant& grant) {
+  each_grant(user, namespace_, [&](const RbacGrant& grant) {
     if (grant.rules) rules.insert(rules.end(), grant.rules->begin(), grant.rules->end());
     return true;
   });
@@ -237,9 +253,14 @@ std::vector<PolicyRule> RbacAuthorizer::rules_of(const User& user,
 
 std::optional<std::vector<PolicyRule>> RbacAuthorizer::rules_of_role(
     const RoleRef& reference, std::string_view namespace_) const {
-  const auto rules = index()->find(reference, namespace_);
-  if (!rules) return std::nullopt;
-  return *rules;
+  if (reference.kind == "ClusterRole") {
+    const auto rules = cluster()->find(reference.name);
+    if (!rules) return std::nullopt;
+    return *rules;
+  }
+  const auto role = roles_->find({std::string(namespace_), reference.name});
+  if (!role) return std::nullopt;
+  return role->as<Role>().rules;
 }
 
 std::vector<PolicyRule> aggregate_rules(const ClusterRole& role,

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// RBAC: roles and bindings, read from the caches, as an index by subject. The index is made anew
-// when one of them has changed, by the first who asks then; so a change holds at once.
+// RBAC: roles and bindings, read from the caches, as an index by subject. What has changed since is
+// indexed anew by the first who asks then, so a change holds at once: all that is cluster-wide
+// together, and each namespace on its own.
 // Source: Kubernetes documentation, "Using RBAC Authorization".
 #pragma once
 
-#include <array>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "api/rbac/v1.h"
@@ -16,7 +18,8 @@
 
 namespace keelson::apiserver {
 
-struct RbacIndex;
+struct ClusterRbac;
+struct NamespaceRbac;
 
 // Thread-safe.
 class RbacAuthorizer final : public Authorizer {
@@ -37,11 +40,17 @@ class RbacAuthorizer final : public Authorizer {
                                                                  std::string_view namespace_) const;
 
  private:
-  std::shared_ptr<const RbacIndex> index() const;
+  std::shared_ptr<const ClusterRbac> cluster() const;
+  std::shared_ptr<const NamespaceRbac> in_namespace(
+      std::string_view namespace_, const std::shared_ptr<const ClusterRbac>& cluster) const;
+  // visit(grant) for each that applies, until it returns false.
+  template <class Visit>
+  void each_grant(const User& user, std::string_view namespace_, Visit visit) const;
 
   const std::shared_ptr<WatchCache> roles_, cluster_roles_, bindings_, cluster_bindings_;
   mutable std::mutex mutex_;
-  mutable std::shared_ptr<const RbacIndex> index_;
+  mutable std::shared_ptr<const ClusterRbac> cluster_;
+  mutable std::unordered_map<std::string, std::shared_ptr<const NamespaceRbac>> namespaces_;
 };
 
 // The rules of an aggregated role: all of the roles that its selectors choose, each once.
