@@ -120,9 +120,9 @@ Answer TestCluster::request(std::string method, std::string target, std::string 
   return answer;
 }
 
-Streaming TestCluster::watch(std::string target) {
+Streaming TestCluster::watch(std::string target, net::Headers headers) {
   Streaming streaming;
-  streaming.exchange = begin("GET", std::move(target), {}, {});
+  streaming.exchange = begin("GET", std::move(target), {}, std::move(headers));
   executor.run_ready();
   return streaming;
 }

@@ -99,7 +99,7 @@ class TestCluster {
   Answer remove(std::string target, std::string body = {}) {
     return request("DELETE", std::move(target), std::move(body));
   }
-  Streaming watch(std::string target);
+  Streaming watch(std::string target, net::Headers headers = {});
 
   // Runs a task to its end.
   template <class T>

@@ -170,7 +170,7 @@ TEST(Forms, FollowTheAcceptHeader) {
   const auto yaml = in_form(kMaps + "/a", "application/yaml");
   EXPECT_EQ(yaml.headers.get("Content-Type"), "application/yaml");
   EXPECT_NE(yaml.body.find("\nkind: ConfigMap\n"), std::string::npos) << yaml.body;
-  const auto fallback = in_form(kMaps, "application/vnd.kubernetes.protobuf,application/json");
+  const auto fallback = in_form(kMaps, "application/cbor,application/json");
   EXPECT_EQ(fallback.headers.get("Content-Type"), "application/json");
   EXPECT_EQ(in_form(kMaps, "image/png").code, 406);
   EXPECT_EQ(cluster.get(kMaps + "/a?pretty=true").body.substr(0, 6), "{\n    ");

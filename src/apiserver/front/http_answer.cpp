@@ -59,6 +59,13 @@ RowObject row_object(const net::Target& target) {
 
 }  // namespace
 
+Result<Output> HttpFront::negotiate_for(const Request& request, const api::Resource& resource) {
+  const bool builtin =
+      api::find_builtin(resource.group, resource.version, resource.plural) == &resource;
+  return negotiate(request.exchange.request().headers.get("Accept"),
+                   {.alternate = true, .protobuf = builtin});
+}
+
 net::HttpResponse HttpFront::head(const Request& request, int code, const Output& output) const {
   net::HttpResponse response;
   response.status = code;
@@ -79,11 +86,21 @@ Task<void> HttpFront::answer_status(Request& request, Status status, std::string
   request.code = status.code();
   Output output;
   output.serializer = &serializers().front();
+  std::string body = status_json(status, continue_);
+  // An error has no other form than its own, and is told in JSON to those who accept nothing.
+  if (const auto wanted = negotiate(request.exchange.request().headers.get("Accept"),
+                                    {.alternate = false, .protobuf = true});
+      wanted && wanted->serializer->encode != nullptr) {
+    if (auto encoded = wanted->serializer->encode(body)) {
+      body = *std::move(encoded);
+      output = *wanted;
+    }
+  }
   net::HttpResponse response = head(request, status.code(), output);
   if (status.details().retry_after_seconds > 0) {
     response.headers.add("Retry-After", std::to_string(status.details().retry_after_seconds));
   }
-  response.body = status_json(status, continue_);
+  response.body = std::move(body);
   // A peer that has gone needs no answer.
   [[maybe_unused]] const auto sent = co_await request.exchange.respond(std::move(response));
 }

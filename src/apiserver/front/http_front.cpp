@@ -118,7 +118,7 @@ Task<Result<void>> HttpFront::serve_resource(Request& request) {
 
 Task<Result<void>> HttpFront::serve_read(Request& request, const api::Resource& resource) {
   const RequestInfo& info = request.call.info;
-  CO_TRY(Output output, negotiate(request.exchange.request().headers.get("Accept"), true));
+  CO_TRY(Output output, negotiate_for(request, resource));
   if (request.target.has("pretty")) output.pretty = is_true(request.target.get("pretty"));
   // A namespace is not in the namespace that its path names.
   const std::string namespace_ = resource.namespaced ? info.namespace_ : std::string();
@@ -149,7 +149,7 @@ Task<Result<void>> HttpFront::serve_read(Request& request, const api::Resource& 
 
 Task<Result<void>> HttpFront::serve_delete(Request& request, const api::Resource& resource) {
   const RequestInfo& info = request.call.info;
-  CO_TRY(Output output, negotiate(request.exchange.request().headers.get("Accept"), true));
+  CO_TRY(Output output, negotiate_for(request, resource));
   CO_TRY(Body body, co_await read_document(request, "DeleteOptions"));
   if (!body.document.is_null()) {
     const api::Type* type = api::find_type("meta/v1.DeleteOptions");

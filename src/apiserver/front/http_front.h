@@ -51,6 +51,8 @@ class HttpFront {
   Task<Result<void>> serve_delete(Request& request, const api::Resource& resource);
   Task<Result<void>> serve_watch(Request& request, const api::Resource& resource, ListQuery query,
                                  Output output);
+  // The form of an answer about `resource`. Errors: NotAcceptable.
+  static Result<Output> negotiate_for(const Request& request, const api::Resource& resource);
   Task<Result<Body>> read_document(Request& request, std::string kind);
   Task<Result<Written>> write(Request& request, const api::Resource& resource);
 

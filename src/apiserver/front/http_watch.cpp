@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // WATCH: events as they come, many in one write when there are many.
+#include "api/codec/json.h"
+#include "api/codec/protobuf.h"
 #include "apiserver/front/http_front.h"
 #include "apiserver/front/json_text.h"
 #include "apiserver/front/status_json.h"
@@ -11,6 +13,19 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kWatchMin = 30min;  // Upstream: --min-request-timeout; up to twice as long.
+
+Result<std::string> protobuf_frame(std::string_view type, std::string_view object_json) {
+  TRY(const api::Document object, api::parse_json(object_json));
+  return api::encode_watch_frame(type, object);
+}
+
+std::string error_frame(const Status& status, WireForm form) {
+  const std::string json = status_json(status);
+  if (form != WireForm::Protobuf) return "{\"type\":\"ERROR\",\"object\":" + json + "}\n";
+  auto frame = protobuf_frame("ERROR", json);
+  CHECK(frame.has_value());
+  return *std::move(frame);
+}
 
 // Turns deliveries into what this watcher is to see.
 class FrameWriter {
@@ -24,6 +39,11 @@ class FrameWriter {
 
   // The frames of all deliveries. One alone that needs nothing done to it is shared as it is.
   std::shared_ptr<const std::string> frames(const std::vector<Delivery>& deliveries) const {
+    if (output_.serializer->form == WireForm::Protobuf) {
+      auto bytes = std::make_shared<std::string>();
+      for (const auto& delivery : deliveries) append_protobuf(*bytes, delivery);
+      return bytes;
+    }
     if (deliveries.size() == 1 && deliveries[0].event && is_plain()) {
       return deliveries[0].event->frame(deliveries[0].type);
     }
@@ -39,6 +59,14 @@ class FrameWriter {
   }
 
  private:
+  void append_protobuf(std::string& out, const Delivery& delivery) const {
+    const bool as_stored = delivery.event && is_plain();
+    const std::string json =
+        as_stored ? delivery.event->seen_as(delivery.type)->json() : object_text(delivery);
+    const auto frame = protobuf_frame(watch_type_name(delivery.type), json);
+    out.append(frame ? *frame : error_frame(frame.error(), WireForm::Protobuf));
+  }
+
   bool is_plain() const { return output_.form == OutputForm::Object && &resource_ == &stored_; }
 
   std::string object_text(const Delivery& delivery) const {
@@ -87,9 +115,10 @@ RowObject row_object(const net::Target& target) {
 
 Task<Result<void>> HttpFront::serve_watch(Request& request, const api::Resource& resource,
                                           ListQuery query, Output output) {
-  if (output.serializer->encode != nullptr) {
+  if (output.serializer->form == WireForm::Yaml) {
     co_return fail(Reason::NotAcceptable,
-                   "only the following media types are accepted: application/json");
+                   "only the following media types are accepted: application/json, "
+                   "application/vnd.kubernetes.protobuf;stream=watch");
   }
   const std::string namespace_ = resource.namespaced ? request.call.info.namespace_ : std::string();
   const Duration timeout =
@@ -102,11 +131,15 @@ Task<Result<void>> HttpFront::serve_watch(Request& request, const api::Resource&
     co_return fail(std::move(watcher).error());
   }
   request.code = 200;
-  CO_TRY_OK(co_await request.exchange.start(head(request, 200, output)));
+  net::HttpResponse start = head(request, 200, output);
+  if (output.serializer->form == WireForm::Protobuf) {
+    start.headers.set("Content-Type", std::string(output.serializer->media_type) + ";stream=watch");
+  }
+  CO_TRY_OK(co_await request.exchange.start(std::move(start)));
   if (!watcher) {
     // Too late for a status line, as far as upstream's clients know: an event says it.
-    auto frame = std::make_shared<const std::string>(
-        "{\"type\":\"ERROR\",\"object\":" + status_json(watcher.error()) + "}\n");
+    auto frame =
+        std::make_shared<const std::string>(error_frame(watcher.error(), output.serializer->form));
     CO_TRY_OK(co_await request.exchange.write(std::move(frame)));
     co_return co_await request.exchange.finish();
   }

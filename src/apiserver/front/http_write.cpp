@@ -65,15 +65,18 @@ Task<Result<Body>> HttpFront::read_document(Request& request, std::string kind) 
   }
   auto body = serializer->decode(*bytes);
   if (!body) {
+    const std::string_view cause = serializer->form == WireForm::Protobuf
+                                       ? ""
+                                       : "couldn't get version/kind; json parse error: ";
     co_return fail(Status::bad_request("the object provided is unrecognized (must be of type " +
-                                       kind + "): couldn't get version/kind; json parse error: " +
-                                       body.error().message() + " (" + summary(*bytes) + ")"));
+                                       kind + "): " + std::string(cause) + body.error().message() +
+                                       " (" + summary(*bytes) + ")"));
   }
   co_return body;
 }
 
 Task<Result<void>> HttpFront::serve_write(Request& request, const api::Resource& resource) {
-  CO_TRY(Output output, negotiate(request.exchange.request().headers.get("Accept"), true));
+  CO_TRY(Output output, negotiate_for(request, resource));
   CO_TRY_OK(parse_write_query(request.target.query, request.call));
   auto written = co_await with_timeout(kRequestTimeout, write(request, resource));
   if (!written) {

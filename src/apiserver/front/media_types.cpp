@@ -82,7 +82,7 @@ std::vector<MediaType> parse_accept(std::string_view header) {
   return out;
 }
 
-Result<Output> negotiate(std::string_view accept, bool alternate) {
+Result<Output> negotiate(std::string_view accept, const Offer& offer) {
   Output output;
   if (trim(accept).empty()) {
     output.serializer = &serializers().front();
@@ -94,14 +94,18 @@ Result<Output> negotiate(std::string_view accept, bool alternate) {
     if (output.serializer == nullptr) continue;
     output.pretty = wanted.parameter("pretty") == "1" || wanted.parameter("pretty") == "true";
     const std::string_view as = wanted.parameter("as");
-    if (as.empty()) return output;
+    const bool protobuf = output.serializer->form == WireForm::Protobuf;
+    if (as.empty()) {
+      if (protobuf && !offer.protobuf) continue;
+      return output;
+    }
     const std::string_view version = wanted.parameter("v");
-    if (!alternate || wanted.parameter("g") != "meta.k8s.io" ||
+    if (!offer.alternate || wanted.parameter("g") != "meta.k8s.io" ||
         (version != "v1" && version != "v1beta1")) {
       continue;
     }
     output.table_version = version;
-    if (as == "Table") {
+    if (as == "Table" && !protobuf) {
       output.form = OutputForm::Table;
       return output;
     }

@@ -36,8 +36,14 @@ struct Output {
   bool pretty = false;
 };
 
-// The first form that the client accepts and we have. `alternate`: whether tables and metadata can
-// be had. Errors: NotAcceptable.
-Result<Output> negotiate(std::string_view accept, bool alternate);
+// What there is to choose from.
+struct Offer {
+  bool alternate = true;  // Tables and metadata.
+  bool protobuf = true;   // Of the object itself; custom resources have none.
+};
+
+// The first form that the client accepts and we have; tables are never had in protobuf.
+// Errors: NotAcceptable.
+Result<Output> negotiate(std::string_view accept, const Offer& offer);
 
 }  // namespace keelson::apiserver

@@ -2,6 +2,7 @@
 #include "apiserver/front/serializer.h"
 
 #include "api/codec/json.h"
+#include "api/codec/protobuf.h"
 #include "api/yaml.h"
 
 namespace keelson::apiserver {
@@ -27,9 +28,21 @@ Result<std::string> encode_yaml(std::string_view json) {
   return api::to_yaml(document);
 }
 
+Result<Body> decode_protobuf_body(std::string_view bytes) {
+  TRY(api::Document document, api::decode_protobuf(bytes));
+  return Body{std::move(document), {}};
+}
+
+Result<std::string> encode_protobuf(std::string_view json) {
+  TRY(const api::Document document, api::parse_json(json));
+  return api::encode_protobuf(document);
+}
+
 constexpr Serializer kSerializers[] = {
-    {"application/json", decode_json_body, nullptr},
-    {"application/yaml", decode_yaml_body, encode_yaml},
+    {WireForm::Json, "application/json", decode_json_body, nullptr},
+    {WireForm::Yaml, "application/yaml", decode_yaml_body, encode_yaml},
+    {WireForm::Protobuf, "application/vnd.kubernetes.protobuf", decode_protobuf_body,
+     encode_protobuf},
 };
 
 }  // namespace
