@@ -91,7 +91,8 @@ Task<std::expected<cri::v1::Image, ImagePuller::Failure>> ImagePuller::pull(
     const std::string message = "Failed to pull image " + quoted(image) + ": " + why;
     events_.record(target, EventType::Warning, "Failed", message);
     backoff_.next(key, executor_.now(), executor_.now());
-    co_return std::unexpected(Failure{{"ErrImagePull", why}, backoff_.delay(key)});
+    // The next look finds the back-off and says so.
+    co_return std::unexpected(Failure{{"ErrImagePull", why}, std::chrono::seconds(1)});
   }
   backoff_.forget(key);
   auto present = co_await runtime_.image_status(image);
