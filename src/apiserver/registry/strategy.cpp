@@ -3,6 +3,7 @@
 #include "apiserver/registry/strategy.h"
 
 #include "api/names.h"
+#include "apiserver/registry/kinds/schema_check.h"
 
 namespace keelson::apiserver {
 
@@ -26,10 +27,18 @@ std::vector<std::string> Strategy::validate_name(std::string_view name, bool pre
   return api::name_is_dns_subdomain(name, prefix);
 }
 
-api::FieldErrors Strategy::validate(const api::Document&) const { return {}; }
+api::FieldErrors Strategy::validate(const api::Document& object) const {
+  return validate_by_schema(object);
+}
 
 api::FieldErrors Strategy::validate_update(const api::Document& now, const api::Document&) const {
   return validate(now);
+}
+
+api::FieldErrors Strategy::validate_subresource_update(const api::Document& now,
+                                                       const api::Document& before,
+                                                       std::string_view) const {
+  return validate_update(now, before);
 }
 
 api::FieldErrors Strategy::validate_status_update(const api::Document&,

@@ -33,12 +33,18 @@ class Strategy {
   // Name rules for this kind; messages, empty when fine. Default: DNS-1123 subdomain.
   virtual std::vector<std::string> validate_name(std::string_view name, bool prefix) const;
 
-  // The generic part validates metadata. Typed work: api::decode<T>(object).
+  // The generic part validates metadata. Typed work: api::decode<T>(object). Default: what the
+  // tables of the API say (kinds/schema_check.h).
   virtual api::FieldErrors validate(const api::Document& object) const;
   virtual api::FieldErrors validate_update(const api::Document& now,
                                            const api::Document& before) const;
   virtual api::FieldErrors validate_status_update(const api::Document& now,
                                                   const api::Document& before) const;
+  // An update through a subresource whose body is the object itself, other than /status, or that
+  // changes the object, as a binding does. Default: as any other update.
+  virtual api::FieldErrors validate_subresource_update(const api::Document& now,
+                                                       const api::Document& before,
+                                                       std::string_view subresource) const;
   // Shown to the client as Warning headers.
   virtual std::vector<std::string> warnings(const api::Document& object) const;
 

@@ -164,7 +164,9 @@ Task<Result<std::optional<Written>>> Registry::try_update(CallContext& call, con
     }
     errors = validate_metadata(document, stored, target.strategy);
     errors += validate_metadata_update(document, old);
-    errors += target.strategy.validate_update(document, old);
+    errors += target.subresource.empty()
+                  ? target.strategy.validate_update(document, old)
+                  : target.strategy.validate_subresource_update(document, old, target.subresource);
     for (auto& warning : target.strategy.warnings(document)) {
       call.warnings.push_back(std::move(warning));
     }
