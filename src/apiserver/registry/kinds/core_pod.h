@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pods: their first state, and how long they take to go.
+// Pods: their first state, what may change, and how long they take to go.
 #pragma once
 
 #include "apiserver/registry/strategy.h"
@@ -9,6 +9,12 @@ namespace keelson::apiserver {
 class PodStrategy : public Strategy {
  public:
   void prepare_for_create(api::Document& object, const CallContext& call) const override;
+  api::FieldErrors validate(const api::Document& object) const override;
+  api::FieldErrors validate_update(const api::Document& now,
+                                   const api::Document& before) const override;
+  api::FieldErrors validate_subresource_update(const api::Document& now,
+                                               const api::Document& before,
+                                               std::string_view subresource) const override;
   std::optional<std::int64_t> grace_period(const api::Object& object,
                                            std::optional<std::int64_t> requested) const override;
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Source: upstream, ValidateReplicationControllerSpec.
 #pragma once
 
 #include "apiserver/registry/strategy.h"
@@ -7,6 +8,7 @@ namespace keelson::apiserver {
 
 class ReplicationControllerStrategy : public Strategy {
  public:
+  api::FieldErrors validate(const api::Document& object) const override;
   // Source: upstream, kept since before there was a choice.
   Dependents default_dependents() const override { return Dependents::Orphan; }
 };

@@ -34,6 +34,14 @@ bool needs_health_port(const api::Document& service) {
          field(service, "externalTrafficPolicy") == "Local";
 }
 
+bool needs_traffic_policy(const api::Document& service) {
+  const auto type = field(service, "type");
+  const auto* addresses = api::find_at(service, {"spec", "externalIPs"});
+  return type == "NodePort" || type == "LoadBalancer" ||
+         (type == "ClusterIP" && addresses != nullptr && addresses->is_array() &&
+          !addresses->get_array().empty());
+}
+
 bool same(const api::Document& a, const api::Document& b, std::string_view name) {
   const auto* left = api::find_at(a, {"spec", name});
   const auto* right = api::find_at(b, {"spec", name});
@@ -133,6 +141,14 @@ void drop_unused(api::Document& now, const api::Document& before) {
   if (needs_health_port(before) && !needs_health_port(now) &&
       same(now, before, "healthCheckNodePort")) {
     spec.erase("healthCheckNodePort");
+  }
+  if (needs_traffic_policy(before) && !needs_traffic_policy(now) &&
+      same(now, before, "externalTrafficPolicy")) {
+    spec.erase("externalTrafficPolicy");
+  }
+  if (field(before, "type") != "LoadBalancer" || field(now, "type") == "LoadBalancer") return;
+  for (const std::string_view name : {"allocateLoadBalancerNodePorts", "loadBalancerClass"}) {
+    if (same(now, before, name)) spec.erase(name);
   }
 }
 

@@ -1,9 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/registry/kinds/rbac.h"
 
+#include <algorithm>
+#include <vector>
+
+#include "api/codec/json.h"
 #include "api/names.h"
+#include "api/rbac/v1.h"
 
 namespace keelson::apiserver {
+namespace {
+
+using api::FieldErrors;
+using api::FieldPath;
+
+constexpr std::string_view kGroup = "rbac.authorization.k8s.io";
+
+bool is_namespaced(const api::Document& object) {
+  return !api::string_at(object, {"kind"}).starts_with("Cluster");
+}
+
+void check_rule(const rbac::v1::PolicyRule& rule, bool namespaced, const FieldPath& path,
+                FieldErrors& errors) {
+  if (rule.verbs.empty()) {
+    errors.required(path.child("verbs"), "verbs must contain at least one value");
+  }
+  if (!rule.nonResourceURLs.empty()) {
+    if (namespaced) {
+      errors.invalid(path.child("nonResourceURLs"), rule.nonResourceURLs,
+                     "namespaced rules cannot apply to non-resource URLs");
+    }
+    if (!rule.apiGroups.empty() || !rule.resources.empty() || !rule.resourceNames.empty()) {
+      errors.invalid(path.child("nonResourceURLs"), rule.nonResourceURLs,
+                     "rules cannot apply to both regular resources and non-resource URLs");
+    }
+    return;
+  }
+  if (rule.apiGroups.empty()) {
+    errors.required(path.child("apiGroups"), "resource rules must supply at least one api group");
+  }
+  if (rule.resources.empty()) {
+    errors.required(path.child("resources"), "resource rules must supply at least one resource");
+  }
+}
+
+void check_subject(const rbac::v1::Subject& subject, bool namespaced, const FieldPath& path,
+                   FieldErrors& errors) {
+  if (subject.name.empty()) errors.required(path.child("name"));
+  if (subject.kind == "ServiceAccount") {
+    if (!subject.name.empty()) {
+      errors.invalid_each(path.child("name"), subject.name,
+                          api::name_is_dns_subdomain(subject.name, false));
+    }
+    if (!subject.apiGroup.empty()) {
+      errors.not_supported(path.child("apiGroup"), subject.apiGroup, {""});
+    }
+    if (!namespaced && subject.namespace_.empty()) errors.required(path.child("namespace"));
+  } else if (subject.kind == "User" || subject.kind == "Group") {
+    if (subject.apiGroup != kGroup) {
+      errors.not_supported(path.child("apiGroup"), subject.apiGroup, {kGroup});
+    }
+  } else {
+    errors.not_supported(path.child("kind"), subject.kind, {"ServiceAccount", "User", "Group"});
+  }
+}
+
+template <class Binding>
+void check_binding(const api::Document& object, bool namespaced, FieldErrors& errors) {
+  const auto binding = api::decode<Binding>(object);
+  if (!binding) {
+    errors.internal({}, binding.error().message());
+    return;
+  }
+  const FieldPath path("roleRef");
+  const auto& role = binding->roleRef;
+  if (role.apiGroup != kGroup) {
+    errors.not_supported(path.child("apiGroup"), role.apiGroup, {kGroup});
+  }
+  if (role.kind != "ClusterRole" && !(namespaced && role.kind == "Role")) {
+    if (namespaced) {
+      errors.not_supported(path.child("kind"), role.kind, {"Role", "ClusterRole"});
+    } else {
+      errors.not_supported(path.child("kind"), role.kind, {"ClusterRole"});
+    }
+  }
+  if (role.name.empty()) {
+    errors.required(path.child("name"));
+  } else {
+    errors.invalid_each(path.child("name"), role.name, api::name_is_path_segment(role.name, false));
+  }
+  for (std::size_t i = 0; i < binding->subjects.size(); ++i) {
+    check_subject(binding->subjects[i], namespaced, FieldPath("subjects").index(i), errors);
+  }
+}
+
+}  // namespace
+
+FieldErrors RoleStrategy::validate(const api::Document& object) const {
+  FieldErrors errors;
+  const auto* list = api::find_at(object, {"rules"});
+  if (list == nullptr || !list->is_array()) return errors;
+  for (std::size_t i = 0; i < list->get_array().size(); ++i) {
+    const auto rule = api::decode<rbac::v1::PolicyRule>(list->get_array()[i]);
+    if (rule) {
+      check_rule(*rule, is_namespaced(object), FieldPath("rules").index(i), errors);
+    } else {
+      errors.internal(FieldPath("rules").index(i), rule.error().message());
+    }
+  }
+  return errors;
+}
+
+FieldErrors RoleBindingStrategy::validate(const api::Document& object) const {
+  FieldErrors errors;
+  if (is_namespaced(object)) {
+    check_binding<rbac::v1::RoleBinding>(object, true, errors);
+  } else {
+    check_binding<rbac::v1::ClusterRoleBinding>(object, false, errors);
+  }
+  return errors;
+}
 
 std::vector<std::string> RoleStrategy::validate_name(std::string_view name, bool prefix) const {
   return api::name_is_path_segment(name, prefix);

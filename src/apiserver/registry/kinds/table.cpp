@@ -4,12 +4,14 @@
 
 #include "apiserver/registry/kinds/batch_job.h"
 #include "apiserver/registry/kinds/certificates_signing_request.h"
+#include "apiserver/registry/kinds/core_config.h"
 #include "apiserver/registry/kinds/core_namespace.h"
 #include "apiserver/registry/kinds/core_pod.h"
 #include "apiserver/registry/kinds/core_replication_controller.h"
 #include "apiserver/registry/kinds/core_service.h"
 #include "apiserver/registry/kinds/core_volume.h"
 #include "apiserver/registry/kinds/rbac.h"
+#include "apiserver/registry/kinds/workloads.h"
 #include "apiserver/registry/strategy.h"
 
 namespace keelson::apiserver {
@@ -29,12 +31,18 @@ const Strategy& the() {
 // Kinds that are not here need nothing particular. An entry serves all versions of its kind.
 std::unordered_map<const api::Resource*, const Strategy*> make_table() {
   const Entry entries[] = {
+      {"", "configmaps", the<ConfigMapStrategy>()},
       {"", "namespaces", the<NamespaceStrategy>()},
       {"", "persistentvolumeclaims", the<PersistentVolumeClaimStrategy>()},
       {"", "persistentvolumes", the<PersistentVolumeStrategy>()},
       {"", "pods", the<PodStrategy>()},
       {"", "replicationcontrollers", the<ReplicationControllerStrategy>()},
+      {"", "secrets", the<SecretStrategy>()},
       {"", "services", the<ServiceStrategy>()},
+      {"apps", "daemonsets", the<DaemonSetStrategy>()},
+      {"apps", "deployments", the<DeploymentStrategy>()},
+      {"apps", "replicasets", the<ReplicaSetStrategy>()},
+      {"apps", "statefulsets", the<StatefulSetStrategy>()},
       {"batch", "jobs", the<JobStrategy>()},
       {"certificates.k8s.io", "certificatesigningrequests", the<SigningRequestStrategy>()},
       {"rbac.authorization.k8s.io", "clusterrolebindings", the<RoleBindingStrategy>()},

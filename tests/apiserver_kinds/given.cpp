@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "given.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "api/codec/json.h"
+#include "api/defaulting/defaulting.h"
+#include "apiserver/registry/registry.h"
+
+namespace keelson::apiserver::testing {
+namespace {
+
+constexpr std::string_view kTemplate =
+    R"({"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"web","image":"web:1"}]}})";
+
+struct Base {
+  std::string_view group, version, plural;
+  std::string rest;  // Members besides apiVersion, kind and metadata.
+};
+
+const Base& base_of(std::string_view kind) {
+  const std::string workload = R"("spec":{"selector":{"matchLabels":{"app":"web"}},"template":)" +
+                               std::string(kTemplate) + "}";
+  static const std::map<std::string_view, Base> kBases = {
+      {"Pod", {"", "v1", "pods", R"("spec":{"containers":[{"name":"web","image":"web:1"}]})"}},
+      {"Service", {"", "v1", "services", R"("spec":{"ports":[{"port":80}]})"}},
+      {"ConfigMap", {"", "v1", "configmaps", R"("data":{"a":"1"})"}},
+      {"Secret", {"", "v1", "secrets", R"("data":{"a":"MQ=="})"}},
+      {"ReplicationController",
+       {"", "v1", "replicationcontrollers",
+        R"("spec":{"selector":{"app":"web"},"template":)" + std::string(kTemplate) + "}"}},
+      {"Deployment", {"apps", "v1", "deployments", workload}},
+      {"ReplicaSet", {"apps", "v1", "replicasets", workload}},
+      {"DaemonSet", {"apps", "v1", "daemonsets", workload}},
+      {"StatefulSet", {"apps", "v1", "statefulsets", workload}},
+      {"Role",
+       {"rbac.authorization.k8s.io", "v1", "roles",
+        R"("rules":[{"verbs":["get"],"apiGroups":[""],"resources":["pods"]}])"}},
+      {"ClusterRoleBinding",
+       {"rbac.authorization.k8s.io", "v1", "clusterrolebindings",
+        R"("roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"view"})"}},
+      {"NetworkPolicy",
+       {"networking.k8s.io", "v1", "networkpolicies", R"("spec":{"podSelector":{}})"}},
+  };
+  return kBases.at(kind);
+}
+
+const api::Resource& resource_of_kind(std::string_view kind) {
+  const Base& base = base_of(kind);
+  return *api::find_builtin(base.group, base.version, base.plural);
+}
+
+const Strategy& strategy_of(const api::Document& object) {
+  return strategy_for(resource_of_kind(api::string_at(object, {"kind"})));
+}
+
+}  // namespace
+
+api::Document given(std::string_view kind, std::string_view patch) {
+  const Base& base = base_of(kind);
+  const api::Resource& resource = resource_of_kind(kind);
+  auto document =
+      api::parse_json(R"({"apiVersion":")" + resource.api_version() + R"(","kind":")" +
+                      std::string(kind) + R"(","metadata":{"name":"web"},)" + base.rest + "}");
+  const auto changes = api::parse_json(patch);
+  EXPECT_TRUE(document && changes) << patch;
+  if (!document || !changes) return {};
+  auto changed = apply_patch(*document, *changes, PatchKind::Merge, *resource.type);
+  EXPECT_TRUE(changed) << patch;
+  if (!changed) return {};
+  EXPECT_TRUE(api::normalize(*changed, *resource.type)) << patch;
+  api::apply_defaults(*changed, resource);
+  EXPECT_TRUE(api::normalize(*changed, *resource.type)) << patch;
+  return *std::move(changed);
+}
+
+Texts texts(const api::FieldErrors& errors) {
+  Texts result;
+  for (const api::FieldError& error : errors) result.push_back(error.text());
+  return result;
+}
+
+Texts validated(const api::Document& object) { return texts(strategy_of(object).validate(object)); }
+
+Texts validated_update(const api::Document& now, const api::Document& before) {
+  return texts(strategy_of(now).validate_update(now, before));
+}
+
+void prepare_for_create(api::Document& object) {
+  strategy_of(object).prepare_for_create(object, CallContext{});
+}
+
+void expect_refused(std::string_view kind, const std::vector<BadObject>& table) {
+  EXPECT_EQ(validated(given(kind)), Texts()) << kind;
+  for (const BadObject& bad : table) {
+    EXPECT_EQ(validated(given(kind, bad.patch)), bad.expected) << kind << " with " << bad.patch;
+  }
+}
+
+}  // namespace keelson::apiserver::testing

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "given.h"
+
+namespace keelson::apiserver::testing {
+namespace {
+
+TEST(ServiceValidation, RefusesInUpstreamsWords) {
+  expect_refused(
+      "Service",
+      {
+          {R"({"spec":{"ports":[]}})", {"spec.ports: Required value"}},
+          {R"({"spec":{"ports":[{"port":80},{"port":81,"name":"a"}]}})",
+           {"spec.ports[0].name: Required value"}},
+          {R"({"spec":{"ports":[{"port":80,"name":"a"},{"port":81,"name":"a"}]}})",
+           {R"(spec.ports[1].name: Duplicate value: "a")"}},
+          {R"({"spec":{"ports":[{"port":80,"nodePort":30000}]}})",
+           {"spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"}},
+          {R"({"spec":{"type":"Sometimes"}})",
+           {R"(spec.type: Unsupported value: "Sometimes": supported values: "ClusterIP", )"
+            R"("ExternalName", "LoadBalancer", "NodePort")"}},
+          {R"({"spec":{"type":"ExternalName"}})", {"spec.externalName: Required value"}},
+          {R"({"spec":{"externalTrafficPolicy":"Local"}})",
+           {R"(spec.externalTrafficPolicy: Invalid value: "Local": may only be set for )"
+            "externally-accessible services"}},
+      });
+  EXPECT_EQ(validated(given("Service", R"({"spec":{"clusterIP":"None","ports":[]}})")), Texts());
+}
+
+TEST(ServiceUpdate, KeepsTheClusterIp) {
+  const auto before =
+      given("Service", R"({"spec":{"clusterIP":"10.0.0.1","clusterIPs":["10.0.0.1"]}})");
+  const auto now =
+      given("Service", R"({"spec":{"clusterIP":"10.0.0.2","clusterIPs":["10.0.0.2"]}})");
+  EXPECT_EQ(validated_update(before, before), Texts());
+  EXPECT_EQ(validated_update(now, before),
+            Texts{R"(spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set)"});
+}
+
+TEST(WorkloadValidation, RefusesSelectorsThatDoNotSelectTheTemplate) {
+  const std::string_view names[][2] = {{"Deployment", "deployment"},
+                                       {"ReplicaSet", "deployment"},
+                                       {"DaemonSet", "daemonset"},
+                                       {"StatefulSet", "statefulset"}};
+  for (const auto& [kind, name] : names) {
+    expect_refused(kind, {
+                             {R"({"spec":{"selector":null}})", {"spec.selector: Required value"}},
+                             {R"({"spec":{"selector":{"matchLabels":null}}})",
+                              {"spec.selector: Invalid value: {}: empty selector is invalid for " +
+                               std::string(name)}},
+                             {R"({"spec":{"selector":{"matchLabels":{"app":"db"}}}})",
+                              {R"(spec.template.metadata.labels: Invalid value: {"app":"web"}: )"
+                               "`selector` does not match template `labels`"}},
+                             {R"({"spec":{"template":{"spec":{"restartPolicy":"Never"}}}})",
+                              {R"(spec.template.spec.restartPolicy: Unsupported value: "Never": )"
+                               R"(supported values: "Always")"}},
+                         });
+  }
+  expect_refused("ReplicationController",
+                 {{R"({"spec":{"selector":{"app":"db"}}})",
+                   {R"(spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` )"
+                    "does not match template `labels`"}},
+                  {R"({"spec":{"minReadySeconds":-1}})",
+                   {"spec.minReadySeconds: Invalid value: -1: must be greater than or equal to 0"}},
+                  {R"({"spec":{"replicas":-1}})",
+                   {"spec.replicas: Invalid value: -1: must be greater than or equal to 0"}}});
+}
+
+TEST(DeploymentValidation, RefusesInUpstreamsWords) {
+  expect_refused(
+      "Deployment",
+      {
+          {R"({"spec":{"replicas":-1}})",
+           {"spec.replicas: Invalid value: -1: must be greater than or equal to 0"}},
+          {R"({"spec":{"strategy":{"rollingUpdate":{"maxUnavailable":0,"maxSurge":0}}}})",
+           {"spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when "
+            "`maxSurge` is 0"}},
+          {R"({"spec":{"strategy":{"type":"Recreate","rollingUpdate":{"maxSurge":1}}}})",
+           {"spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is "
+            "'Recreate'"}},
+          {R"({"spec":{"progressDeadlineSeconds":5,"minReadySeconds":5}})",
+           {"spec.progressDeadlineSeconds: Invalid value: 5: must be greater than "
+            "minReadySeconds"}},
+          {R"({"spec":{"template":{"spec":{"containers":[{"name":"web"}]}}}})",
+           {"spec.template.spec.containers[0].image: Required value"}},
+      });
+}
+
+TEST(WorkloadUpdate, KeepsTheSelector) {
+  const std::string_view other =
+      R"({"spec":{"selector":{"matchLabels":{"app":"db"}},"template":{"metadata":{"labels":{"app":"db"}}}}})";
+  for (const std::string_view kind : {"Deployment", "ReplicaSet", "DaemonSet"}) {
+    EXPECT_EQ(validated_update(given(kind, other), given(kind)),
+              Texts{R"(spec.selector: Invalid value: {"matchLabels":{"app":"db"}}: field is )"
+                    "immutable"})
+        << kind;
+  }
+  EXPECT_EQ(validated_update(given("StatefulSet", R"({"spec":{"serviceName":"other"}})"),
+                             given("StatefulSet")),
+            Texts{"spec: Forbidden: updates to statefulset spec for fields other than 'replicas', "
+                  "'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
+                  "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"});
+  EXPECT_EQ(
+      validated_update(given("StatefulSet", R"({"spec":{"replicas":3}})"), given("StatefulSet")),
+      Texts());
+}
+
+TEST(ConfigMapValidation, RefusesKeysAndChangesOfImmutableOnes) {
+  expect_refused("ConfigMap", {{R"({"binaryData":{"a":"MQ=="}})",
+                                {R"(data[a]: Invalid value: "a": duplicate of key present in )"
+                                 "binaryData"}}});
+  const auto before = given("ConfigMap", R"({"immutable":true})");
+  EXPECT_EQ(validated_update(before, before), Texts());
+  EXPECT_EQ(validated_update(given("ConfigMap", R"({"immutable":true,"data":{"a":"2"}})"), before),
+            Texts{"data: Forbidden: field is immutable when `immutable` is set"});
+  EXPECT_EQ(validated_update(given("ConfigMap"), before),
+            Texts{"immutable: Forbidden: field is immutable when `immutable` is set"});
+}
+
+TEST(SecretValidation, AsksForWhatTheTypeNeeds) {
+  expect_refused("Secret",
+                 {
+                     {R"({"type":"kubernetes.io/tls"})",
+                      {"data[tls.crt]: Required value", "data[tls.key]: Required value"}},
+                     {R"({"type":"kubernetes.io/dockerconfigjson"})",
+                      {"data[.dockerconfigjson]: Required value"}},
+                     {R"({"type":"kubernetes.io/basic-auth"})",
+                      {"data[username]: Required value", "data[password]: Required value"}},
+                     {R"({"type":"kubernetes.io/service-account-token"})",
+                      {"metadata.annotations[kubernetes.io/service-account.name]: Required value"}},
+                 });
+  EXPECT_EQ(validated_update(given("Secret", R"({"type":"example.com/a"})"), given("Secret")),
+            Texts{R"(type: Invalid value: "example.com/a": field is immutable)"});
+}
+
+TEST(SecretStrategy, WritesStringDataIntoData) {
+  auto secret = given("Secret", R"({"stringData":{"a":"2","b":"3"}})");
+  prepare_for_create(secret);
+  EXPECT_EQ(api::find_at(secret, {"stringData"}), nullptr);
+  EXPECT_EQ(api::string_at(secret, {"data", "a"}), "Mg==");
+  EXPECT_EQ(api::string_at(secret, {"data", "b"}), "Mw==");
+}
+
+TEST(RbacValidation, RefusesInUpstreamsWords) {
+  expect_refused(
+      "Role", {{R"({"rules":[{"apiGroups":[""],"resources":["pods"]}]})",
+                {"rules[0].verbs: Required value: verbs must contain at least one value"}},
+               {R"({"rules":[{"verbs":["get"],"nonResourceURLs":["/healthz"]}]})",
+                {R"(rules[0].nonResourceURLs: Invalid value: ["/healthz"]: namespaced rules )"
+                 "cannot apply to non-resource URLs"}},
+               {R"({"rules":[{"verbs":["get"],"resources":["pods"]}]})",
+                {"rules[0].apiGroups: Required value: resource rules must supply at least one api "
+                 "group"}}});
+  expect_refused(
+      "ClusterRoleBinding",
+      {{R"({"roleRef":{"kind":"Role"}})",
+        {R"(roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole")"}},
+       {R"({"roleRef":{"name":""}})", {"roleRef.name: Required value"}},
+       {R"({"subjects":[{"kind":"ServiceAccount","name":"a"}]})",
+        {"subjects[0].namespace: Required value"}},
+       {R"({"subjects":[{"kind":"Robot","name":"a"}]})",
+        {R"(subjects[0].kind: Unsupported value: "Robot": supported values: "ServiceAccount", )"
+         R"("User", "Group")"}}});
+}
+
+TEST(SchemaCheck, RefusesUnknownValuesOfKindsWithoutRulesOfTheirOwn) {
+  expect_refused("NetworkPolicy",
+                 {{R"({"spec":{"policyTypes":["Sideways"]}})",
+                   {R"(spec.policyTypes[0]: Unsupported value: "Sideways": supported values: )"
+                    R"("Egress", "Ingress")"}}});
+}
+
+}  // namespace
+}  // namespace keelson::apiserver::testing
