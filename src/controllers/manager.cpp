@@ -16,6 +16,7 @@
 #include "controllers/replica_set.h"
 #include "controllers/service_account.h"
 #include "controllers/ttl_after_finished.h"
+#include "controllers/volume_protection.h"
 
 namespace keelson::controllers {
 
@@ -54,6 +55,8 @@ Task<Result<void>> Manager::run() {
   add(make_node_lifecycle_controller(context, nodes));
   add(make_taint_eviction_controller(context));
   add(make_pod_gc_controller(context));
+  add(make_claim_protection_controller(context));
+  add(make_volume_protection_controller(context));
   if (blocks) add(make_node_ipam_controller(context, std::move(*blocks)));
 
   informers.start();

@@ -10,10 +10,10 @@ namespace {
 struct Protection {
   std::string_view group, plural, finalizer;
 };
+// Only what a controller here lets go again; upstream protects VolumeAttributesClasses too.
 constexpr Protection kProtections[] = {
     {"", "persistentvolumeclaims", "kubernetes.io/pvc-protection"},
     {"", "persistentvolumes", "kubernetes.io/pv-protection"},
-    {"storage.k8s.io", "volumeattributesclasses", "kubernetes.io/vac-protection"},
 };
 
 class StorageProtection final : public AdmissionPlugin {
