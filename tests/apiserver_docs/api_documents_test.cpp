@@ -55,8 +55,12 @@ TEST_F(ApiDocumentsTest, AnswersDiscoveryInTheFormAskedFor) {
       {"/api/v1", "", "application/json", R"({"kind":"APIResourceList","groupVersion":"v1")"},
       {"/apis/apps/v1", "", "application/json", R"({"kind":"APIResourceList")"},
       {"/apis/apps/v1", "application/yaml", "application/yaml", "apiVersion: v1\n"},
-      {"/apis/apps/v1", "application/vnd.kubernetes.protobuf,application/json", "application/json",
+      {"/apis/apps/v1", "application/cbor,application/json", "application/json",
        R"({"kind":"APIResourceList")"},
+      {"/apis/apps/v1", "application/vnd.kubernetes.protobuf,application/json",
+       "application/vnd.kubernetes.protobuf", std::string_view("k8s\0\n", 5)},
+      {"/api/v1", "application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf",
+       std::string_view("k8s\0\n", 5)},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(std::string(c.target) + " " + std::string(c.accept));

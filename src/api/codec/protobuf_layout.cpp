@@ -73,7 +73,8 @@ const Layout& layout_of(const Type& type) {
 const Type* find_wire_type(std::string_view api_version, std::string_view kind) {
   // Part of every group and version, so that clients name whichever they are about.
   if (kind == "DeleteOptions") return find_type("meta/v1.DeleteOptions");
-  return find_root_type(api_version, kind);
+  // The oldest discovery documents name no version.
+  return find_root_type(api_version.empty() ? "v1" : api_version, kind);
 }
 
 }  // namespace keelson::api
