@@ -117,18 +117,20 @@ Result<std::string> Cgroups::make(const v1::Pod& pod) {
 
 void Cgroups::remove(const std::string& pod_uid) {
   if (!usable_) return;
-  std::error_code error;
   for (const char* group : {"/pod", "/burstable/pod", "/besteffort/pod"}) {
-    const std::string path = parent_ + group + pod_uid;
-    if (unified_) {
-      remove_tree(root_ + path);
-      continue;
-    }
-    // The runtime has joined its containers to more controllers than ours.
-    for (const auto& entry : fs::directory_iterator(root_, error)) {
-      remove_tree(entry.path().string() + path);
-    }
+    remove_cgroups(root_, parent_ + group + pod_uid);
   }
+}
+
+void remove_cgroups(const std::string& root, const std::string& path) {
+  std::error_code error;
+  if (fs::exists(root + "/cgroup.controllers", error)) return remove_tree(root + path);
+  // The runtime has joined its containers to more controllers than ours.
+  std::vector<std::string> controllers;
+  for (const auto& entry : fs::directory_iterator(root, error)) {
+    controllers.push_back(entry.path().string());
+  }
+  for (const auto& controller : controllers) remove_tree(controller + path);
 }
 
 }  // namespace keelson::kubelet

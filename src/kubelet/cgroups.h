@@ -40,4 +40,8 @@ class Cgroups final {
   bool usable_ = false;
 };
 
+// Removes the cgroup `path` ("/kubepods") below `root` with all that is in it, in every controller.
+// Those in which processes live stay.
+void remove_cgroups(const std::string& root, const std::string& path);
+
 }  // namespace keelson::kubelet

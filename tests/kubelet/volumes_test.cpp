@@ -4,6 +4,7 @@
 
 #include "api/authentication/v1.h"
 #include "fixture.h"
+#include "kubelet/cleanup.h"
 #include "kubelet/volumes/volume_manager.h"
 #include "temp_dir.h"
 
@@ -313,6 +314,25 @@ TEST_F(VolumeManagerTest, SaysThatAKindIsNotSupported) {
   const auto paths = mount();
   ASSERT_FALSE(paths);
   EXPECT_NE(paths.error().message().find("volume \"disk\""), std::string::npos);
+}
+
+TEST(CleanUp, UnmountsVolumesAndRemovesCgroups) {
+  TempDir folder;
+  const std::string volume = folder / "kubelet/pods/u-1/volumes/kubernetes.io~secret/keys";
+  ASSERT_TRUE(make_folders(volume));
+  ASSERT_TRUE(mount_tmpfs(volume, "size=4096"));
+  // Any folders do for cgroups here: what is empty is removed, as by the kernel.
+  ASSERT_TRUE(make_folders(folder / "cgroup/cpu/kubepods/burstable/podu-1/c1"));
+  ASSERT_TRUE(make_folders(folder / "cgroup/memory/kubepods"));
+  ASSERT_TRUE(make_folders(folder / "cgroup/memory/other"));
+
+  ASSERT_TRUE(clean_up_pods(folder / "kubelet", folder / "cgroup"));
+
+  EXPECT_FALSE(is_mount_point(volume));
+  EXPECT_FALSE(fs::exists(folder / "cgroup/cpu/kubepods"));
+  EXPECT_FALSE(fs::exists(folder / "cgroup/memory/kubepods"));
+  EXPECT_TRUE(fs::exists(folder / "cgroup/memory/other"));
+  EXPECT_TRUE(clean_up_pods(folder / "kubelet", folder / "cgroup"));
 }
 
 TEST(Unmount, TakesOnlyUids) {
