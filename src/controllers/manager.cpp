@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "controllers/cluster_role_aggregation.h"
 #include "controllers/deployment/controller.h"
 #include "controllers/endpoints/controllers.h"
 #include "controllers/garbage_collector/controller.h"
@@ -42,6 +43,7 @@ Task<Result<void>> Manager::run() {
   add(make_namespace_controller(context));
   add(make_service_account_controller(context));
   add(make_root_ca_controller(context, options_.root_ca_pem));
+  add(make_cluster_role_aggregation_controller(context));
   add(make_deployment_controller(context));
   add(make_replica_set_controller(context));
   add(make_replication_controller(context));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "api/selector.h"
 #include "apiserver/authz/rbac_rules.h"
 
 namespace keelson::apiserver {
@@ -32,25 +33,6 @@ std::string describe(const Subject& subject) {
     return "ServiceAccount " + quoted(subject.name + "/" + subject.namespace_);
   }
   return subject.kind + " " + quoted(subject.name);
-}
-
-bool selector_matches(const meta::v1::LabelSelector& selector,
-                      const std::map<std::string, std::string, std::less<>>& labels) {
-  for (const auto& [key, value] : selector.matchLabels) {
-    const auto found = labels.find(key);
-    if (found == labels.end() || found->second != value) return false;
-  }
-  for (const auto& requirement : selector.matchExpressions) {
-    const auto found = labels.find(requirement.key);
-    const bool present = found != labels.end();
-    const bool listed =
-        present && std::ranges::find(requirement.values, found->second) != requirement.values.end();
-    if (requirement.operator_ == "In" && !listed) return false;
-    if (requirement.operator_ == "NotIn" && listed) return false;
-    if (requirement.operator_ == "Exists" && !present) return false;
-    if (requirement.operator_ == "DoesNotExist" && present) return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -270,10 +252,12 @@ std::vector<PolicyRule> aggregate_rules(const ClusterRole& role,
   // As upstream: by selector, then by name; a role that aggregates brings what it has been given.
   std::vector<const ClusterRole*> seen;
   const auto collect = [&](auto& self, const ClusterRole& aggregated) -> void {
-    for (const auto& selector : aggregated.aggregationRule->clusterRoleSelectors) {
+    for (const auto& labels : aggregated.aggregationRule->clusterRoleSelectors) {
+      const auto selector = api::LabelSelector::from(labels);
+      if (!selector) continue;
       for (const ClusterRole* other : all) {
         if (other->metadata.name == role.metadata.name) continue;
-        if (!selector_matches(selector, other->metadata.labels)) continue;
+        if (!selector->matches(other->metadata.labels)) continue;
         if (std::ranges::find(seen, other) != seen.end()) continue;
         seen.push_back(other);
         if (other->aggregationRule) {

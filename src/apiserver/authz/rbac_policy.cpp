@@ -105,13 +105,10 @@ bool mend(ClusterRole& object, const ClusterRole& wanted) {
     changed = object.metadata.labels.emplace(key, value).second || changed;
   }
   if (wanted.aggregationRule) {
-    // Its rules are made of others, all anew.
-    if (!object.aggregationRule || object.rules != wanted.rules) {
-      object.aggregationRule = wanted.aggregationRule;
-      object.rules = wanted.rules;
-      changed = true;
-    }
-    return changed;
+    // Its rules are a controller's to keep.
+    if (object.aggregationRule) return changed;
+    object.aggregationRule = wanted.aggregationRule;
+    return true;
   }
   return add_missing(object.rules, wanted.rules) || changed;
 }
