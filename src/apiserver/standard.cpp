@@ -84,6 +84,7 @@ std::vector<std::unique_ptr<AdmissionPlugin>> make_plugins(const Shared& shared,
   plugins.push_back(make_runtime_class_admission(context.caches));
   plugins.push_back(make_certificate_admission(shared.rbac));
   plugins.push_back(make_default_classes(context.caches));
+  plugins.push_back(make_pod_topology_labels(context.caches));
   plugins.push_back(make_claim_resize(context.caches));
   plugins.push_back(make_rbac_escalation(shared.rbac));
   return plugins;

@@ -173,6 +173,24 @@ TEST(TaintNodesByCondition, NewNodesTakeNoPods) {
             R"([{"key":"node.kubernetes.io/not-ready","effect":"NoSchedule"}])");
 }
 
+TEST(PodTopologyLabels, ComeFromTheNodeWithTheBinding) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+  cluster.add("/api/v1/nodes", R"({"apiVersion":"v1","kind":"Node","metadata":{"name":"one",
+      "labels":{"topology.kubernetes.io/zone":"a","other":"x"}}})");
+  cluster.add(kPods, pod_json("p"));
+
+  const auto bound = cluster.post(kPods + "/p/binding",
+                                  R"({"apiVersion":"v1","kind":"Binding","metadata":{"name":"p"},
+          "target":{"apiVersion":"v1","kind":"Node","name":"one"}})");
+
+  ASSERT_EQ(bound.code, 201) << bound.body;
+  const auto pod = cluster.get(kPods + "/p");
+  EXPECT_EQ(pod.text({"spec", "nodeName"}), "one");
+  EXPECT_EQ(api::to_json(pod.json.at("metadata").at("labels")),
+            R"({"topology.kubernetes.io/zone":"a"})");
+}
+
 TEST(DefaultClasses, GoToThoseWhoNameNone) {
   StandardCluster cluster;
   cluster.add("/apis/storage.k8s.io/v1/storageclasses",

@@ -36,6 +36,8 @@ std::unique_ptr<AdmissionPlugin> make_certificate_admission(
     std::shared_ptr<const RbacAuthorizer> rbac);
 // Pods with a RuntimeClass get its overhead and where it can run.
 std::unique_ptr<AdmissionPlugin> make_runtime_class_admission(CacheSet& caches);
+// Bound pods carry the zone and the region of their node.
+std::unique_ptr<AdmissionPlugin> make_pod_topology_labels(CacheSet& caches);
 // Claims grow only where their class can grow them.
 std::unique_ptr<AdmissionPlugin> make_claim_resize(CacheSet& caches);
 // Containers get the defaults of the LimitRanges of the namespace, and stay within their limits.
