@@ -164,6 +164,57 @@ TEST(RbacValidation, RefusesInUpstreamsWords) {
          R"("User", "Group")"}}});
 }
 
+TEST(JobValidation, RefusesInUpstreamsWords) {
+  expect_refused(
+      "Job",
+      {
+          {R"({"spec":{"template":{"spec":{"restartPolicy":"Always"}}}})",
+           {R"(spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", )"
+            R"("Never")"}},
+          {R"({"spec":{"parallelism":-1}})",
+           {"spec.parallelism: Invalid value: -1: must be greater than or equal to 0"}},
+          {R"({"spec":{"completionMode":"Indexed","parallelism":2}})",
+           {"spec.completions: Required value: when completion mode is Indexed"}},
+          {R"({"spec":{"selector":{"matchLabels":{"app":"db"}}}})",
+           {R"(spec.template.metadata.labels: Invalid value: {"app":"web"}: `selector` does not )"
+            "match template `labels`"}},
+      });
+}
+
+TEST(JobUpdate, KeepsCompletionsAndTheTemplate) {
+  const auto before = given("Job", R"({"spec":{"completions":2}})");
+  EXPECT_EQ(validated_update(given("Job", R"({"spec":{"completions":2,"parallelism":3}})"), before),
+            Texts());
+  EXPECT_EQ(validated_update(given("Job", R"({"spec":{"completions":3}})"), before),
+            Texts{"spec.completions: Invalid value: 3: field is immutable"});
+  const std::string_view other =
+      R"({"spec":{"template":{"spec":{"containers":[{"name":"web","image":"web:2"}]}}}})";
+  const auto texts = validated_update(given("Job", other), given("Job"));
+  ASSERT_EQ(texts.size(), 1u);
+  EXPECT_TRUE(texts[0].starts_with("spec.template: Invalid value: {")) << texts[0];
+  EXPECT_TRUE(texts[0].ends_with("}: field is immutable")) << texts[0];
+  EXPECT_EQ(validated_update(given("Job", other), given("Job", R"({"spec":{"suspend":true}})")),
+            Texts());
+}
+
+TEST(VolumeValidation, RefusesInUpstreamsWords) {
+  expect_refused("PersistentVolumeClaim",
+                 {{R"({"spec":{"accessModes":null}})",
+                   {"spec.accessModes: Required value: at least 1 access mode is required"}},
+                  {R"({"spec":{"accessModes":["ReadWriteOnce","ReadWriteOncePod"]}})",
+                   {"spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access "
+                    "modes"}},
+                  {R"({"spec":{"resources":null}})", {"spec.resources[storage]: Required value"}}});
+  expect_refused("PersistentVolume",
+                 {{R"({"spec":{"capacity":null}})", {"spec.capacity: Required value"}},
+                  {R"({"spec":{"accessModes":null}})", {"spec.accessModes: Required value"}}});
+}
+
+TEST(PriorityClassUpdate, KeepsTheValue) {
+  EXPECT_EQ(validated_update(given("PriorityClass", R"({"value":6})"), given("PriorityClass")),
+            Texts{"value: Forbidden: may not be changed in an update."});
+}
+
 TEST(SchemaCheck, RefusesUnknownValuesOfKindsWithoutRulesOfTheirOwn) {
   expect_refused("NetworkPolicy",
                  {{R"({"spec":{"policyTypes":["Sideways"]}})",

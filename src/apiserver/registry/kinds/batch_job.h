@@ -9,6 +9,9 @@ namespace keelson::apiserver {
 class JobStrategy : public Strategy {
  public:
   void prepare_for_create(api::Document& object, const CallContext& call) const override;
+  api::FieldErrors validate(const api::Document& object) const override;
+  api::FieldErrors validate_update(const api::Document& now,
+                                   const api::Document& before) const override;
   // Source: upstream, kept since before there was a choice.
   Dependents default_dependents() const override { return Dependents::Orphan; }
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Source: upstream, pkg/registry/core/persistentvolume and persistentvolumeclaim.
+// Source: upstream, pkg/registry/core/persistentvolume and persistentvolumeclaim;
+// pkg/apis/core/validation, ValidatePersistentVolumeSpec and ValidatePersistentVolumeClaimSpec.
 #include "apiserver/registry/kinds/core_volume.h"
 
 #include "apiserver/registry/metadata.h"
@@ -16,7 +17,47 @@ bool is_known_source(const api::Document& source) {
          (kind == "VolumeSnapshot" && group == "snapshot.storage.k8s.io");
 }
 
+bool is_empty_at(const api::Document& object, std::initializer_list<std::string_view> path) {
+  const auto* value = api::find_at(object, path);
+  if (value == nullptr) return true;
+  if (value->is_array()) return value->get_array().empty();
+  return value->is_object() && value->get_object().empty();
+}
+
+void check_single_writer(const api::Document& object, api::FieldErrors& errors) {
+  const auto* modes = api::find_at(object, {"spec", "accessModes"});
+  if (modes == nullptr || !modes->is_array() || modes->get_array().size() < 2) return;
+  for (const auto& mode : modes->get_array()) {
+    if (mode != json::value("ReadWriteOncePod")) continue;
+    errors.forbidden(api::FieldPath("spec").child("accessModes"),
+                     "may not use ReadWriteOncePod with other access modes");
+    return;
+  }
+}
+
 }  // namespace
+
+api::FieldErrors PersistentVolumeStrategy::validate(const api::Document& object) const {
+  api::FieldErrors errors = Strategy::validate(object);
+  const api::FieldPath path("spec");
+  if (is_empty_at(object, {"spec", "accessModes"})) errors.required(path.child("accessModes"));
+  check_single_writer(object, errors);
+  if (is_empty_at(object, {"spec", "capacity"})) errors.required(path.child("capacity"));
+  return errors;
+}
+
+api::FieldErrors PersistentVolumeClaimStrategy::validate(const api::Document& object) const {
+  api::FieldErrors errors = Strategy::validate(object);
+  const api::FieldPath path("spec");
+  if (is_empty_at(object, {"spec", "accessModes"})) {
+    errors.required(path.child("accessModes"), "at least 1 access mode is required");
+  }
+  check_single_writer(object, errors);
+  if (api::find_at(object, {"spec", "resources", "requests", "storage"}) == nullptr) {
+    errors.required(path.child("resources").key("storage"));
+  }
+  return errors;
+}
 
 void PersistentVolumeStrategy::prepare_for_create(api::Document& object,
                                                   const CallContext& call) const {

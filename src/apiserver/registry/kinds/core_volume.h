@@ -9,11 +9,13 @@ namespace keelson::apiserver {
 class PersistentVolumeStrategy : public Strategy {
  public:
   void prepare_for_create(api::Document& object, const CallContext& call) const override;
+  api::FieldErrors validate(const api::Document& object) const override;
 };
 
 class PersistentVolumeClaimStrategy : public Strategy {
  public:
   void prepare_for_create(api::Document& object, const CallContext& call) const override;
+  api::FieldErrors validate(const api::Document& object) const override;
 };
 
 }  // namespace keelson::apiserver

@@ -11,6 +11,7 @@
 #include "apiserver/registry/kinds/core_service.h"
 #include "apiserver/registry/kinds/core_volume.h"
 #include "apiserver/registry/kinds/rbac.h"
+#include "apiserver/registry/kinds/scheduling.h"
 #include "apiserver/registry/kinds/workloads.h"
 #include "apiserver/registry/strategy.h"
 
@@ -49,6 +50,7 @@ std::unordered_map<const api::Resource*, const Strategy*> make_table() {
       {"rbac.authorization.k8s.io", "clusterroles", the<RoleStrategy>()},
       {"rbac.authorization.k8s.io", "rolebindings", the<RoleBindingStrategy>()},
       {"rbac.authorization.k8s.io", "roles", the<RoleStrategy>()},
+      {"scheduling.k8s.io", "priorityclasses", the<PriorityClassStrategy>()},
   };
   std::unordered_map<const api::Resource*, const Strategy*> table;
   for (const api::GroupVersion* version : api::builtin_group_versions()) {
