@@ -19,10 +19,13 @@ namespace keelson::api {
 
 inline constexpr std::string_view kProtobufMagic("k8s\0", 4);
 
+// Lists, maps and objects may nest so deep; deeper input is refused. Each level takes some stack,
+// and no API object comes near. JSON inside has the limit of JSON.
+inline constexpr int kProtobufDepthMax = 250;
+
 // The object in an envelope, apiVersion and kind first. Not normalised: scalars that are zero are
 // there, the rest stands in the order of the wire. Fields with numbers that the tables do not have
-// are skipped. Nesting is limited by kJsonDepthMax, as is that of JSON.
-// Errors: BadRequest.
+// are skipped. Errors: BadRequest.
 Result<Document> decode_protobuf(std::string_view bytes);
 
 // The envelope of a normalised object, list, Status and so on of a built-in kind; members that its

@@ -131,6 +131,20 @@ class Decoder {
   // `depth`: of the object in the outermost document; the outermost itself has 1.
   Result<void> envelope(std::string_view bytes, Document& out, int depth) {
     TRY_OK(check_depth(depth));
+    TRY(const Envelope envelope, open(bytes));
+    auto& object = out.emplace_object();
+    object.emplace("apiVersion", envelope.api_version);
+    object.emplace("kind", envelope.kind);
+    return message(envelope.raw, layout_of(*envelope.type), object, depth);
+  }
+
+ private:
+  struct Envelope {
+    std::string_view api_version, kind, raw;
+    const Type* type;
+  };
+
+  static Result<Envelope> open(std::string_view bytes) {
     bytes.remove_prefix(kProtobufMagic.size());
     TRY(const Scalars unknown, read_scalars(bytes));
     TRY(const Scalars type_meta, read_scalars(unknown.texts[1].value_or("")));
@@ -145,15 +159,11 @@ class Decoder {
                                       "\" is registered for version \"" + std::string(api_version) +
                                       "\""));
     }
-    auto& object = out.emplace_object();
-    object.emplace("apiVersion", api_version);
-    object.emplace("kind", kind);
-    return message(unknown.texts[2].value_or(""), layout_of(*type), object, depth);
+    return Envelope{api_version, kind, unknown.texts[2].value_or(""), type};
   }
 
- private:
   static Result<void> check_depth(int depth) {
-    if (depth <= kJsonDepthMax) return {};
+    if (depth <= kProtobufDepthMax) return {};
     return fail(Status::bad_request("exceeded max depth"));
   }
 
@@ -267,27 +277,63 @@ class Decoder {
   Result<void> value(const TypeRef& type, Wire wire, Reader& reader, Document& out,
                      std::string_view name, int depth) {
     TRY_OK(expect(wire, wire_of(type), name));
-    if (wire == Wire::Varint) {
-      TRY(const auto number, reader.varint());
-      if (type.shape == Shape::Bool) {
-        out = number != 0;
-      } else if (type.shape == Shape::Int32) {
-        out = std::int64_t{static_cast<std::int32_t>(number)};
-      } else {
-        out = static_cast<std::int64_t>(number);
-      }
-      return {};
+    if (wire != Wire::Bytes) return number(type, reader, out, name);
+    TRY(const auto bytes, reader.bytes());
+    switch (type.shape) {
+      case Shape::Json:
+        return json(bytes, type, out, depth);
+      case Shape::Struct:
+        TRY_OK(check_depth(depth));
+        if (!out.is_object()) out.emplace_object();
+        return message(bytes, layout_of(*type.type), out.get_object(), depth);
+      case Shape::List:
+        return list_message(bytes, type, out, name, depth);
+      default:
+        return scalar(bytes, type, out, name);
     }
-    if (wire == Wire::Fixed64) {
+  }
+
+  static Result<void> number(const TypeRef& type, Reader& reader, Document& out,
+                             std::string_view name) {
+    if (type.shape == Shape::Double) {
       TRY(const auto bits, reader.fixed64());
-      const double number = std::bit_cast<double>(bits);
-      if (!std::isfinite(number)) {
+      const double real = std::bit_cast<double>(bits);
+      if (!std::isfinite(real)) {
         return fail(Status::bad_request("proto: field " + std::string(name) + " is not finite"));
       }
-      out = number;
+      out = real;
       return {};
     }
-    TRY(const auto bytes, reader.bytes());
+    TRY(const auto bits, reader.varint());
+    if (type.shape == Shape::Bool) {
+      out = bits != 0;
+    } else if (type.shape == Shape::Int32) {
+      out = std::int64_t{static_cast<std::int32_t>(bits)};
+    } else {
+      out = static_cast<std::int64_t>(bits);
+    }
+    return {};
+  }
+
+  Result<void> list_message(std::string_view bytes, const TypeRef& type, Document& out,
+                            std::string_view name, int depth) {
+    TRY_OK(check_depth(depth));
+    if (!out.is_array()) out.emplace_array();
+    Reader items(bytes);
+    while (!items.done()) {
+      TRY(const Tag tag, items.tag());
+      if (tag.number == 1) {
+        TRY_OK(element(*type.element, tag.wire, items, out.get_array(), name, depth));
+      } else {
+        TRY_OK(items.skip(tag.wire));
+      }
+    }
+    return {};
+  }
+
+  // What stands in a string of bytes and has no members of its own.
+  static Result<void> scalar(std::string_view bytes, const TypeRef& type, Document& out,
+                             std::string_view name) {
     switch (type.shape) {
       case Shape::String:
         return text(bytes, out, name);
@@ -298,44 +344,23 @@ class Decoder {
         return time<Time>(bytes, out);
       case Shape::MicroTime:
         return time<MicroTime>(bytes, out);
-      case Shape::Duration: {
-        TRY(const Scalars scalars, read_scalars(bytes));
+      default:
+        break;
+    }
+    TRY(const Scalars scalars, read_scalars(bytes));
+    switch (type.shape) {
+      case Shape::Duration:
         out = Duration{std::chrono::nanoseconds(scalars.numbers[1])}.text();
         return {};
-      }
-      case Shape::Quantity: {
-        TRY(const Scalars scalars, read_scalars(bytes));
+      case Shape::Quantity:
         return text(scalars.texts[1].value_or("0"), out, name);
-      }
-      case Shape::IntOrString: {
-        TRY(const Scalars scalars, read_scalars(bytes));
+      case Shape::IntOrString:
         if (scalars.numbers[1] == 1) return text(scalars.texts[3].value_or(""), out, name);
         if (scalars.numbers[1] != 0) {
           return fail(Status::bad_request("impossible IntOrString.Type"));
         }
         out = std::int64_t{static_cast<std::int32_t>(scalars.numbers[2])};
         return {};
-      }
-      case Shape::Json:
-        return json(bytes, type, out, depth);
-      case Shape::Struct:
-        TRY_OK(check_depth(depth));
-        if (!out.is_object()) out.emplace_object();
-        return message(bytes, layout_of(*type.type), out.get_object(), depth);
-      case Shape::List: {
-        TRY_OK(check_depth(depth));
-        if (!out.is_array()) out.emplace_array();
-        Reader items(bytes);
-        while (!items.done()) {
-          TRY(const Tag tag, items.tag());
-          if (tag.number == 1) {
-            TRY_OK(element(*type.element, tag.wire, items, out.get_array(), name, depth));
-          } else {
-            TRY_OK(items.skip(tag.wire));
-          }
-        }
-        return {};
-      }
       default:
         break;
     }
