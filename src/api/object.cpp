@@ -7,7 +7,7 @@
 #include <new>
 
 #include "api/codec/json.h"
-#include "api/json_scan.h"
+#include "api/codec/json_reader.h"
 
 namespace keelson::api {
 namespace {
@@ -41,58 +41,62 @@ struct ObjectScan {
   Places places;
 
   bool run(std::string_view json) {
-    JsonScanner scanner(json);
-    if (!scanner.enter_object()) return false;
-    for (std::string_view member; scanner.next_member(member);) {
+    JsonReader reader(json, kJsonDepthMax);
+    bool first = true;
+    if (!reader.read_object()) return false;
+    for (std::string_view member; reader.next_member(first, member);) {
       if (member == "apiVersion") {
-        scanner.read_string(api_version);
+        api_version = reader.read_string();
       } else if (member == "kind") {
-        scanner.read_string(kind);
-      } else if (member == "metadata" && !scanner.take_null()) {
-        metadata(scanner, json);
+        kind = reader.read_string();
+      } else if (member == "metadata" && !reader.skip_null()) {
+        metadata(reader, json);
       } else if (member != "metadata") {
-        scanner.skip_value();
+        reader.skip_value();
       }
     }
-    return !scanner.failed() && scanner.at_end();
+    reader.finish();
+    return !reader.failed();
   }
 
  private:
-  void metadata(JsonScanner& scanner, std::string_view json) {
-    if (!scanner.enter_object()) return;
-    places.metadata_begin = scanner.position();
-    std::size_t before = scanner.position();
-    for (std::string_view member; scanner.next_member(member); before = scanner.position()) {
+  void metadata(JsonReader& reader, std::string_view json) {
+    if (!reader.read_object()) return;
+    places.metadata_begin = reader.position();
+    std::size_t before = reader.position();
+    bool first = true;
+    for (std::string_view member; reader.next_member(first, member); before = reader.position()) {
       places.metadata_empty = false;
-      if (scanner.take_null()) continue;
+      if (reader.skip_null()) continue;
       if (member == "name") {
-        scanner.read_string(name);
+        name = reader.read_string();
       } else if (member == "namespace") {
-        scanner.read_string(namespace_);
+        namespace_ = reader.read_string();
       } else if (member == "uid") {
-        scanner.read_string(uid);
-        places.uid_end = scanner.position();
+        uid = reader.read_string();
+        places.uid_end = reader.position();
       } else if (member == "resourceVersion") {
         places.version_begin = json.find('"', before);
-        scanner.read_string(resource_version);
-        places.version_end = scanner.position();
+        resource_version = reader.read_string();
+        places.version_end = reader.position();
       } else if (member == "deletionTimestamp") {
         deleting = true;
-        scanner.skip_value();
+        reader.skip_value();
       } else if (member == "labels") {
-        read_labels(scanner);
+        read_labels(reader);
       } else {
-        scanner.skip_value();
+        reader.skip_value();
       }
     }
   }
 
-  void read_labels(JsonScanner& scanner) {
-    if (!scanner.enter_object()) return;
+  void read_labels(JsonReader& reader) {
+    if (!reader.read_object()) return;
     labels.clear();
-    for (std::string_view key; scanner.next_member(key);) {
+    bool first = true;
+    for (std::string_view key; reader.next_member(first, key);) {
       auto& label = labels.emplace_back(std::string(key), std::string());
-      if (!scanner.take_null()) scanner.read_string(label.second);
+      if (!reader.skip_null()) label.second = reader.read_string();
     }
     std::sort(labels.begin(), labels.end());
     labels.shrink_to_fit();

@@ -4,7 +4,8 @@
 #include <boost/json.hpp>
 #include <charconv>
 
-#include "api/json_scan.h"
+#include "api/codec/json.h"
+#include "api/codec/json_reader.h"
 #include "net/http.h"
 
 namespace keelson::client {
@@ -63,34 +64,8 @@ Reason reason_of_code(int code) {
   }
 }
 
-// The text of the value that the scanner stands before.
-std::string_view take_value(api::JsonScanner& scanner, std::string_view text) {
-  const std::size_t begin = scanner.position();
-  if (!scanner.skip_value()) return {};
-  std::string_view value = text.substr(begin, scanner.position() - begin);
-  const auto first = value.find_first_not_of(" \t\r\n");
-  return first == std::string_view::npos ? std::string_view() : value.substr(first);
-}
-
-// Calls `visit` with the text of each element. False if `array` is none, or is malformed.
-template <class Visit>
-bool for_each_element(std::string_view array, const Visit& visit) {
-  if (!array.starts_with('[')) return false;
-  std::size_t at = 1;
-  for (bool first = true;; first = false) {
-    at = array.find_first_not_of(" \t\r\n", at);
-    if (at == std::string_view::npos) return false;
-    if (array[at] == ']') return true;
-    if (!first) {
-      if (array[at] != ',') return false;
-      ++at;
-    }
-    api::JsonScanner scanner(array.substr(at));
-    const std::string_view element = take_value(scanner, array.substr(at));
-    if (element.empty() || !visit(element)) return false;
-    at += scanner.position();
-  }
-}
+// What the server sends is no deeper than what it accepts.
+constexpr int kDepthMax = api::kJsonDepthMax;
 
 }  // namespace
 
@@ -231,66 +206,71 @@ Status status_of_response(int code, std::string_view body) {
 }
 
 Result<ObjectList> parse_list(const Resource& resource, std::string_view text) {
-  api::JsonScanner scanner(text);
-  if (!scanner.enter_object()) return fail(malformed("list"));
+  using Kind = api::JsonReader::Kind;
   std::string head = "{\"apiVersion\":\"" + resource.api_version() + "\",\"kind\":\"";
   head.append(resource.kind).append("\",");
   ObjectList list;
-  Result<void> failed;
-  const auto add_item = [&](std::string_view item) {
+  const auto add_item = [&](std::string_view item) -> Result<void> {
     // Only the built-in types leave kind and apiVersion out; a second pair would be a duplicate.
-    bool has_kind = false, has_members = false;
-    api::JsonScanner members(item);
-    if (!members.enter_object()) return false;
-    for (std::string_view name; !has_kind && members.next_member(name); members.skip_value()) {
-      has_members = true;
+    bool has_kind = false;
+    bool first = true;
+    api::JsonReader members(item, kDepthMax);
+    if (!members.read_object()) return fail(malformed("list"));
+    for (std::string_view name; !has_kind && members.next_member(first, name);) {
       has_kind = name == "kind";
+      if (!has_kind) members.skip_value();
     }
-    if (!has_members) return false;
-    auto object =
-        api::Object::from_json(has_kind ? std::string(item) : head + std::string(item.substr(1)));
-    if (!object) {
-      failed = fail(std::move(object).error());
-      return false;
-    }
-    list.items.push_back(*std::move(object));
-    return true;
+    if (first || members.failed()) return fail(malformed("list"));
+    TRY(auto object,
+        api::Object::from_json(has_kind ? std::string(item) : head + std::string(item.substr(1))));
+    list.items.push_back(std::move(object));
+    return {};
   };
-  bool well_formed = true;
-  for (std::string_view member; well_formed && scanner.next_member(member);) {
-    if (member == "items") {
-      if (!scanner.take_null()) well_formed = for_each_element(take_value(scanner, text), add_item);
+  api::JsonReader reader(text, kDepthMax);
+  bool first = true;
+  if (!reader.read_object()) return fail(malformed("list"));
+  for (std::string_view member; reader.next_member(first, member);) {
+    if (member == "items" && reader.peek() == Kind::Array) {
+      reader.enter_array();
+      bool first_item = true;
+      while (reader.next_element(first_item)) {
+        const std::string_view item = reader.skip_value();
+        if (reader.failed()) break;
+        TRY_OK(add_item(item));
+      }
+    } else if (member == "items" && !reader.skip_null()) {
+      return fail(malformed("list"));
     } else if (member == "metadata") {
       boost::system::error_code error;
-      const json::value metadata = json::parse(take_value(scanner, text), error);
+      const json::value metadata = json::parse(reader.skip_value(), error);
       if (!error && metadata.is_object()) {
         list.resource_version = text_at(metadata.as_object(), "resourceVersion");
         list.continue_ = text_at(metadata.as_object(), "continue");
       }
-    } else {
-      scanner.skip_value();
+    } else if (member != "items") {
+      reader.skip_value();
     }
   }
-  if (!failed) return fail(std::move(failed).error());
-  if (!well_formed || scanner.failed()) return fail(malformed("list"));
+  if (reader.failed()) return fail(malformed("list"));
   return list;
 }
 
 Result<WatchEvent> parse_watch_frame(std::string_view text) {
-  api::JsonScanner scanner(text);
+  api::JsonReader reader(text, kDepthMax);
   std::string type;
   std::string_view object;
-  if (!scanner.enter_object()) return fail(malformed("watch event"));
-  for (std::string_view member; scanner.next_member(member);) {
+  bool first = true;
+  if (!reader.read_object()) return fail(malformed("watch event"));
+  for (std::string_view member; reader.next_member(first, member);) {
     if (member == "type") {
-      scanner.read_string(type);
+      type = reader.read_string();
     } else if (member == "object") {
-      object = take_value(scanner, text);
+      object = reader.skip_value();
     } else {
-      scanner.skip_value();
+      reader.skip_value();
     }
   }
-  if (scanner.failed() || object.empty()) return fail(malformed("watch event"));
+  if (reader.failed() || object.empty()) return fail(malformed("watch event"));
   if (type == "ERROR") {
     auto status = parse_status(object);
     return fail(status ? *std::move(status) : malformed("Status"));

@@ -128,6 +128,27 @@ bool JsonReader::literal(std::string_view text) {
 
 void JsonReader::take_null() { literal("null"); }
 
+bool JsonReader::skip_null() {
+  if (peek() != Kind::Null) return false;
+  take_null();
+  return true;
+}
+
+std::string_view JsonReader::read_string() {
+  if (peek() == Kind::String) return take_string();
+  if (!failed_) unexpected_character("looking for a string");
+  return {};
+}
+
+bool JsonReader::read_object() {
+  if (peek() == Kind::Object) {
+    enter_object();
+  } else if (!failed_) {
+    unexpected_character("looking for an object");
+  }
+  return !failed_;
+}
+
 bool JsonReader::take_bool() {
   if (failed_) return false;
   return *at_ == 't' ? literal("true") : (literal("false"), false);

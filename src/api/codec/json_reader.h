@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads JSON text value by value, so that documents and structs are built without a step between.
+// Reads JSON text value by value, so that documents and structs are built without a step between,
+// and the few members that somebody wants to know of bytes that are passed on as they are.
 #pragma once
 
 #include <cstdint>
@@ -29,26 +30,38 @@ class JsonReader {
   enum class Kind : std::uint8_t { None, Null, Bool, Number, String, Object, Array };
 
   JsonReader(std::string_view text, int depth_max)
-      : at_(text.data()), end_(text.data() + text.size()), depth_(depth_max) {}
+      : begin_(text.data()),
+        at_(text.data()),
+        end_(text.data() + text.size()),
+        depth_(depth_max) {}
 
   // What comes next.
   Kind peek();
 
+  // These four expect what peek() has told.
   void take_null();
   bool take_bool();
   JsonNumber take_number();
   // Without escapes; valid until the next string is taken.
   std::string_view take_string();
+  // For a value that may be something else: true, and past it, if it is null; its text, or an error,
+  // if it should be a string.
+  bool skip_null();
+  std::string_view read_string();
   // Passes over any value and returns its text.
   std::string_view skip_value();
 
   void enter_object();
+  // Error unless an object comes next.
+  bool read_object();
   bool next_member(bool& first, std::string_view& key);
   void enter_array();
   bool next_element(bool& first);
 
   // Nothing but white space may follow.
   void finish();
+  // Of the next byte to be read.
+  std::size_t position() const { return static_cast<std::size_t>(at_ - begin_); }
 
   bool failed() const { return failed_; }
   std::unexpected<Status> error() const { return fail(Status::bad_request(message_)); }
@@ -61,6 +74,7 @@ class JsonReader {
   bool escape();
   int hex4();
 
+  const char* begin_;
   const char* at_;
   const char* end_;
   int depth_;  // Levels left.

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 
-#include "api/json_scan.h"
+#include "api/codec/json.h"
+#include "api/codec/json_reader.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -63,15 +64,16 @@ class FieldReader {
  public:
   FieldReader(std::string_view json, const std::vector<std::string>& paths,
               std::vector<std::string>& values)
-      : json_(json), scanner_(json), paths_(paths), values_(values) {}
+      : reader_(json, api::kJsonDepthMax), paths_(paths), values_(values) {}
 
   void run() { object(0, std::string()); }
 
  private:
   // `prefix` is where the object about to be read stands: "spec."
   void object(std::size_t depth, const std::string& prefix) {
-    if (!scanner_.enter_object()) return;
-    for (std::string_view name; scanner_.next_member(name);) {
+    if (!reader_.read_object()) return;
+    bool first = true;
+    for (std::string_view name; reader_.next_member(first, name);) {
       const std::string path = prefix + std::string(name);
       bool leaf = false;
       bool inner = false;
@@ -81,26 +83,21 @@ class FieldReader {
           inner = true;
         }
       }
-      if (scanner_.take_null()) continue;
+      if (reader_.skip_null()) continue;
       if (leaf) {
         read_leaf(path);
       } else if (inner && depth < kDepthMax) {
         object(depth + 1, path + ".");
       } else {
-        scanner_.skip_value();
+        reader_.skip_value();
       }
     }
   }
 
   void read_leaf(const std::string& path) {
-    std::size_t begin = scanner_.position();
-    if (!scanner_.skip_value()) return;
-    while (begin < json_.size() && json_[begin] == ' ') ++begin;
-    std::string_view raw = json_.substr(begin, scanner_.position() - begin);
-    std::string value(raw);
-    if (raw.size() >= 2 && raw.front() == '"') {
-      api::unescape_json(raw.substr(1, raw.size() - 2), value);
-    }
+    const bool text = reader_.peek() == api::JsonReader::Kind::String;
+    const std::string value(text ? reader_.take_string() : reader_.skip_value());
+    if (reader_.failed()) return;
     for (std::size_t i = 0; i < paths_.size(); ++i) {
       if (paths_[i] == path) values_[i] = value;
     }
@@ -108,8 +105,7 @@ class FieldReader {
 
   static constexpr std::size_t kDepthMax = 8;
 
-  std::string_view json_;
-  api::JsonScanner scanner_;
+  api::JsonReader reader_;
   const std::vector<std::string>& paths_;
   std::vector<std::string>& values_;
 };

@@ -2,7 +2,7 @@
 #include "apiserver/front/json_text.h"
 
 #include "api/codec/json.h"
-#include "api/json_scan.h"
+#include "api/codec/json_reader.h"
 #include "apiserver/printers/printer.h"
 
 namespace keelson::apiserver {
@@ -121,14 +121,13 @@ std::string list_json(const api::Resource& resource, const ListResult& list) {
 }
 
 std::string_view metadata_text(const api::Object& object) {
-  const std::string_view json = object.json();
-  api::JsonScanner scanner(json);
-  scanner.enter_object();
-  for (std::string_view name; scanner.next_member(name);) {
+  api::JsonReader reader(object.json(), api::kJsonDepthMax);
+  reader.read_object();
+  bool first = true;
+  for (std::string_view name; reader.next_member(first, name);) {
     const bool wanted = name == "metadata";
-    const std::size_t begin = scanner.position();
-    scanner.skip_value();
-    if (wanted && !scanner.failed()) return json.substr(begin, scanner.position() - begin);
+    const std::string_view value = reader.skip_value();
+    if (wanted && !reader.failed()) return value;
   }
   return "{}";
 }
