@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-
 #include "api/core/v1.h"
 #include "apiserver/api_server.h"
 #include "net/runtime.h"
@@ -60,6 +59,8 @@ Task<std::string> follow(client::Client& client) {
   auto stream = co_await client.watch(maps, "default", {.send_initial_events = true});
   if (!stream) co_return "watch: " + stream.error().message();
   std::map<std::string, std::int64_t> present;
+  // The present state comes first, in the order of its names; only then do revisions rise.
+  bool initial = true;
   std::int64_t newest = 0;
   int finished = 0;
   while (finished < kWriters) {
@@ -67,11 +68,17 @@ Task<std::string> follow(client::Client& client) {
     if (!events || !*events) co_return "the watch ended";
     for (const auto& event : **events) {
       using Type = client::WatchEvent::Type;
-      if (event.type == Type::Bookmark) continue;
       const std::int64_t version = event.object->resource_version();
+      if (event.type == Type::Bookmark) {
+        if (version < newest) co_return "a bookmark behind what was seen";
+        if (event.initial_events_end) initial = false;
+        newest = version;
+        continue;
+      }
       const std::string& name = event.object->name();
-      if (version <= newest) co_return "an event out of order";
-      newest = version;
+      if (!initial && version <= newest) co_return "an event out of order";
+      if (initial && event.type != Type::Added) co_return "a change within the present state";
+      newest = std::max(newest, version);
       if ((event.type == Type::Added) != !present.contains(name)) {
         co_return "an event that does not follow from those before";
       }
