@@ -76,12 +76,23 @@ std::vector<ObjectPtr> Informer::list(std::string_view of_namespace) const {
   return found;
 }
 
-std::vector<ObjectPtr> Informer::by_index(std::string_view index, std::string_view value) const {
+const Informer::ObjectSet* Informer::find_indexed(std::string_view index,
+                                                  std::string_view value) const {
   const auto found = indexes_.find(index);
   CHECK(found != indexes_.end());
   const auto objects = found->second.objects.find(value);
-  if (objects == found->second.objects.end()) return {};
-  return {objects->second.begin(), objects->second.end()};
+  return objects == found->second.objects.end() ? nullptr : &objects->second;
+}
+
+std::vector<ObjectPtr> Informer::by_index(std::string_view index, std::string_view value) const {
+  const ObjectSet* objects = find_indexed(index, value);
+  if (!objects) return {};
+  return {objects->begin(), objects->end()};
+}
+
+std::size_t Informer::count_by_index(std::string_view index, std::string_view value) const {
+  const ObjectSet* objects = find_indexed(index, value);
+  return objects ? objects->size() : 0;
 }
 
 ObjectPtr Informer::set(const ObjectKey& key, ObjectPtr now) {

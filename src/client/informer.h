@@ -48,6 +48,7 @@ class Informer {
   // In key order; `of_namespace` empty: all.
   std::vector<ObjectPtr> list(std::string_view of_namespace = {}) const;
   std::vector<ObjectPtr> by_index(std::string_view index, std::string_view value) const;
+  std::size_t count_by_index(std::string_view index, std::string_view value) const;
   std::size_t size() const { return objects_.size(); }
 
   template <class T>
@@ -92,6 +93,9 @@ class Informer {
   struct Change {
     ObjectPtr before, now;
   };
+
+  // Null if nothing has that value.
+  const ObjectSet* find_indexed(std::string_view index, std::string_view value) const;
 
   // One list (or watch with initial events) and its watch; returns when a relist is due.
   Task<Result<void>> list_and_watch();

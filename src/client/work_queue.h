@@ -16,15 +16,18 @@
 
 namespace keelson::client {
 
-struct RetryDelays {
+struct QueueDelays {
   Duration delay_min = std::chrono::milliseconds(5);
   Duration delay_max = std::chrono::seconds(1000);
+  // A key that was handled is not handled again before this has passed: what comes in between is
+  // handled as one. For keys whose handling costs far more than noticing a change.
+  Duration rest = Duration::zero();
 };
 
 template <class Key>
 class WorkQueue {
  public:
-  explicit WorkQueue(Executor& executor, RetryDelays delays = {})
+  explicit WorkQueue(Executor& executor, QueueDelays delays = {})
       : executor_(executor), delays_(delays) {}
 
   // A key that is being handled is handled once more afterwards.
@@ -76,11 +79,13 @@ class WorkQueue {
     return key;
   }
   void done(const Key& key) {
-    active_.erase(key);
-    if (dirty_.contains(key)) {
-      ready_.push_back(key);
-      wake();
-    }
+    if (delays_.rest <= Duration::zero()) return release(key);
+    const TimerId timer = executor_.after(delays_.rest, [this, alive = std::weak_ptr(alive_), key] {
+      if (alive.expired()) return;
+      resting_.erase(key);
+      release(key);
+    });
+    resting_[key] = timer;
   }
 
   // Waits for a key; nothing when stopped.
@@ -98,6 +103,7 @@ class WorkQueue {
 
   ~WorkQueue() {
     for (const auto& [key, entry] : delayed_) executor_.cancel(entry.timer);
+    for (const auto& [key, timer] : resting_) executor_.cancel(timer);
   }
 
  private:
@@ -108,10 +114,19 @@ class WorkQueue {
 
   void wake() { available_.set(); }
 
+  void release(const Key& key) {
+    active_.erase(key);
+    if (dirty_.contains(key)) {
+      ready_.push_back(key);
+      wake();
+    }
+  }
+
   Executor& executor_;
-  const RetryDelays delays_;
+  const QueueDelays delays_;
   std::deque<Key> ready_;
   std::set<Key> dirty_, active_;
+  std::map<Key, TimerId> resting_;  // Active until the timer fires.
   std::map<Key, Delayed> delayed_;
   std::map<Key, int> failures_;
   Event available_;

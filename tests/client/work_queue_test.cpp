@@ -91,6 +91,30 @@ TEST(WorkQueue, KeepsTheEarliestOfSeveralDelays) {
   EXPECT_EQ(queue.take(), std::nullopt);
 }
 
+TEST(WorkQueue, HandlesWhatComesWhileAKeyRestsAsOneOnceItHasRested) {
+  VirtualExecutor executor;
+  Queue queue(executor, {.rest = 100ms});
+  queue.add("web");
+  ASSERT_EQ(queue.take(), "web");
+  queue.done("web");
+  queue.add("web");
+  queue.add("web");
+  queue.add("other");
+
+  EXPECT_EQ(queue.take(), "other");
+  executor.advance(99ms);
+  EXPECT_EQ(queue.take(), std::nullopt);
+  executor.advance(1ms);
+  EXPECT_EQ(queue.take(), "web");
+  queue.done("web");
+  queue.done("other");
+  executor.advance(1s);
+  EXPECT_EQ(queue.take(), std::nullopt);
+
+  queue.add("web");
+  EXPECT_EQ(queue.take(), "web");
+}
+
 Task<Result<Requeue>> record(std::vector<std::string>* log, int* active, int* peak,
                              std::string key) {
   ++*active;

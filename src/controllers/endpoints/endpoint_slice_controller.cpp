@@ -16,7 +16,7 @@ constexpr std::string_view kByService = "service";
 class EndpointSliceController final : public Controller {
  public:
   explicit EndpointSliceController(ControllerContext& context)
-      : context_(context), queue_(context.executor) {
+      : context_(context), queue_(context.executor, kEndpointDelays) {
     watch_services_and_pods(context, queue_);
     auto& slices = context.informers.of<EndpointSlice>();
     slices.add_index(std::string(kByService), [](const api::Object& object) {

@@ -60,7 +60,7 @@ std::vector<core::v1::EndpointSubset> make_subsets(const std::vector<Backend>& b
 class EndpointsController final : public Controller {
  public:
   explicit EndpointsController(ControllerContext& context)
-      : context_(context), queue_(context.executor) {
+      : context_(context), queue_(context.executor, kEndpointDelays) {
     watch_services_and_pods(context, queue_);
     context.informers.of<Endpoints>().add_handler(
         [this](const ObjectPtr& before, const ObjectPtr& now) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controllers/endpoints/trigger.h"
 
+#include <limits>
+
 #include "api/selector.h"
 #include "controllers/pods.h"
 
@@ -9,6 +11,17 @@ namespace {
 
 using core::v1::Pod;
 using core::v1::Service;
+
+// Pods by each of their labels; services by the first pair of their selector, which a pod that they
+// select must carry. So neither side is searched through for a change of the other.
+constexpr std::string_view kByLabel = "label";
+constexpr std::string_view kBySelector = "selector";
+
+std::string label_value(std::string_view namespace_, std::string_view key,
+                        std::string_view value) {
+  std::string text(namespace_);
+  return text.append("/").append(key).append("=").append(value);
+}
 
 bool selects(const Service& service, const api::Object& pod) {
   return !service.spec.selector.empty() &&
@@ -33,19 +46,39 @@ bool matters(const api::Object& before, const api::Object& now) {
 
 void watch_services_and_pods(ControllerContext& context, client::WorkQueue<ObjectKey>& queue) {
   client::Informer& services = context.informers.of<Service>();
+  services.add_index(std::string(kBySelector), [](const api::Object& object) {
+    const Service& service = object.as<Service>();
+    std::vector<std::string> values;
+    if (!service.spec.selector.empty()) {
+      const auto& [key, value] = *service.spec.selector.begin();
+      values.push_back(label_value(object.namespace_(), key, value));
+    }
+    return values;
+  });
   services.add_handler([&queue](const ObjectPtr& before, const ObjectPtr& now) {
     queue.add((now ? now : before)->key());
   });
-  context.informers.of<Pod>().add_handler(
-      [&queue, &services](const ObjectPtr& before, const ObjectPtr& now) {
-        if (before && now && !matters(*before, *now)) return;
-        const ObjectPtr& any = now ? now : before;
-        for (const auto& object : services.list(any->namespace_())) {
-          const Service& service = object->as<Service>();
-          if ((before && selects(service, *before)) || (now && selects(service, *now)))
-            queue.add(object->key());
+  client::Informer& pods = context.informers.of<Pod>();
+  pods.add_index(std::string(kByLabel), [](const api::Object& object) {
+    std::vector<std::string> values;
+    for (const auto& [key, value] : object.labels()) {
+      values.push_back(label_value(object.namespace_(), key, value));
+    }
+    return values;
+  });
+  pods.add_handler([&queue, &services](const ObjectPtr& before, const ObjectPtr& now) {
+    if (before && now && !matters(*before, *now)) return;
+    const auto wake = [&](const api::Object& pod) {
+      for (const auto& [key, value] : pod.labels()) {
+        for (const auto& object :
+             services.by_index(kBySelector, label_value(pod.namespace_(), key, value))) {
+          if (selects(object->as<Service>(), pod)) queue.add(object->key());
         }
-      });
+      }
+    };
+    if (now) wake(*now);
+    if (before && (!now || before->labels() != now->labels())) wake(*before);
+  });
 }
 
 Task<bool> wait_services_and_pods(ControllerContext& context) {
@@ -56,11 +89,22 @@ Task<bool> wait_services_and_pods(ControllerContext& context) {
 
 std::vector<std::shared_ptr<const Pod>> selected_pods(ControllerContext& context,
                                                       const Service& service) {
-  std::vector<std::shared_ptr<const Pod>> pods;
-  for (auto& object : context.informers.of<Pod>().list(service.metadata.namespace_)) {
-    if (selects(service, *object)) pods.push_back(api::share<Pod>(std::move(object)));
+  const client::Informer& pods = context.informers.of<Pod>();
+  std::string rarest;
+  std::size_t fewest = std::numeric_limits<std::size_t>::max();
+  for (const auto& [key, value] : service.spec.selector) {
+    std::string label = label_value(service.metadata.namespace_, key, value);
+    const std::size_t count = pods.count_by_index(kByLabel, label);
+    if (count >= fewest) continue;
+    fewest = count;
+    rarest = std::move(label);
   }
-  return pods;
+  std::vector<std::shared_ptr<const Pod>> selected;
+  if (rarest.empty()) return selected;
+  for (auto& object : pods.by_index(kByLabel, rarest)) {
+    if (selects(service, *object)) selected.push_back(api::share<Pod>(std::move(object)));
+  }
+  return selected;
 }
 
 }  // namespace keelson::controllers

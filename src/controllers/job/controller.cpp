@@ -17,7 +17,7 @@ namespace {
 
 // Changes of pods come in crowds; one status write tells of them all. Upstream: syncJobBatchPeriod.
 constexpr auto kBatch = std::chrono::seconds(1);
-constexpr client::RetryDelays kRetries{.delay_min = std::chrono::seconds(1),
+constexpr client::QueueDelays kRetries{.delay_min = std::chrono::seconds(1),
                                        .delay_max = std::chrono::minutes(1)};
 
 bool is_ours(const Job& job) {
