@@ -395,7 +395,7 @@ Task<Result<void>> PodWorker::clean_up() {
     if (removed_ || is_deleting(*pod_)) break;
     CO_TRY_OK(co_await wake_->wait());
   }
-  const std::string& uid = pod_->metadata.uid;
+  const std::string uid = pod_->metadata.uid;  // pod_ changes during the waits.
   if (!removed_) CO_TRY_OK(co_await node_.statuses.flush(uid));
   for (int attempt = 0;; ++attempt) {
     auto cleaned = co_await runtime_.remove(runtime_pod_);
