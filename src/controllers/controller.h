@@ -41,6 +41,11 @@ ObjectKey key_of(const T& object) {
   return {object.metadata.namespace_, object.metadata.name};
 }
 
+// Refused because the namespace is being deleted: no news, and nothing to try again.
+inline bool is_namespace_ending(const Status& status) {
+  return status.is(Reason::Forbidden) && status.message().contains("is being terminated");
+}
+
 template <class T>
 client::EventTarget event_target(const T& object) {
   const api::Resource& resource = api::resource_of<T>();

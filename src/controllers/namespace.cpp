@@ -2,6 +2,7 @@
 #include "controllers/namespace.h"
 
 #include <map>
+#include <set>
 
 #include "api/codec/json.h"
 #include "api/core/v1.h"
@@ -12,6 +13,7 @@ namespace {
 
 using core::v1::Namespace;
 using core::v1::NamespaceCondition;
+using core::v1::Pod;
 
 constexpr auto kLookAgain = std::chrono::seconds(5);
 
@@ -19,9 +21,8 @@ constexpr auto kLookAgain = std::chrono::seconds(5);
 struct Remains {
   std::map<std::string, std::size_t> by_resource;  // "pods.": 3
   std::map<std::string, std::size_t> by_finalizer;
-  std::string failure;
-  Duration look_again{};
-  bool empty() const { return by_resource.empty() && failure.empty(); }
+  std::vector<std::string> failures;
+  bool empty() const { return by_resource.empty() && failures.empty(); }
 };
 
 std::string list_counts(const std::map<std::string, std::size_t>& counts, std::string_view verb) {
@@ -38,12 +39,27 @@ std::string list_counts(const std::map<std::string, std::size_t>& counts, std::s
   return text;
 }
 
+std::string join(const std::vector<std::string>& texts) {
+  std::string joined;
+  for (const auto& text : texts) {
+    if (!joined.empty()) joined += ", ";
+    joined += text;
+  }
+  return joined;
+}
+
 class NamespaceController final : public Controller {
  public:
   explicit NamespaceController(ControllerContext& context)
       : context_(context), queue_(context.executor) {
     context.informers.of<Namespace>().add_handler([this](const ObjectPtr&, const ObjectPtr& now) {
       if (now && now->is_deleting()) queue_.add(now->key());
+    });
+    // The rest waits for the pods; the end of the last one is worth a look.
+    context.informers.of<Pod>().add_handler([this](const ObjectPtr& before, const ObjectPtr& now) {
+      if (now) return;
+      const auto space = context_.informers.of<Namespace>().find({"", before->namespace_()});
+      if (space && space->is_deleting()) queue_.add(space->key());
     });
   }
 
@@ -71,21 +87,16 @@ class NamespaceController final : public Controller {
     }
 
     Remains remains;
-    for (const api::GroupVersion* version : api::builtin_group_versions()) {
-      if (!version->served_by_default) continue;
-      for (const api::Resource& resource : version->resources) {
-        if (!resource.namespaced || !resource.has_verb("delete") || !resource.has_verb("list") ||
-            !is_storage_version(resource))
-          continue;
-        auto done = co_await empty(resource, key.name, remains);
-        if (!done && done.error().is(Reason::Canceled)) co_return fail(std::move(done).error());
-        if (!done) remains.failure = done.error().message();
-      }
-    }
+    // Pods go first, while the secrets, claims and policies that they rely on are still there.
+    // Source: KEP-5080 (ordered namespace deletion).
+    const api::Resource& pods = api::resource_of<Pod>();
+    CO_TRY_OK(co_await empty(pods, key.name, remains));
+    for (const api::Resource* resource : remains.empty() ? others() : Resources())
+      CO_TRY_OK(co_await empty(*resource, key.name, remains));
     CO_TRY_OK(co_await report(**current, remains));
     if (!remains.empty()) {
-      if (!remains.failure.empty()) co_return fail(Status::internal(remains.failure));
-      co_return client::Requeue::in(std::max<Duration>(remains.look_again, kLookAgain));
+      if (!remains.failures.empty()) co_return fail(Status::internal(remains.failures.front()));
+      co_return client::Requeue::in(kLookAgain);
     }
     // finalize() takes the whole object with the finalizer gone; then the server removes it.
     CO_TRY(auto fresh, co_await context_.client.get<Namespace>(key));
@@ -97,20 +108,35 @@ class NamespaceController final : public Controller {
     co_return client::Requeue::none();
   }
 
-  // One visit a stored kind, though it may be served in several versions.
-  static bool is_storage_version(const api::Resource& resource) {
-    const api::Resource* first = nullptr;
+  using Resources = std::vector<const api::Resource*>;
+
+  // What namespaces hold beside pods; each stored kind once, though it may be served in several
+  // versions.
+  static Resources others() {
+    Resources found;
+    std::set<std::pair<std::string_view, std::string_view>> seen{{"", "pods"}};
     for (const api::GroupVersion* version : api::builtin_group_versions()) {
-      if (version->group != resource.group || !version->served_by_default) continue;
-      for (const auto& candidate : version->resources) {
-        if (!first && candidate.plural == resource.plural) first = &candidate;
+      if (!version->served_by_default) continue;
+      for (const api::Resource& resource : version->resources) {
+        if (resource.namespaced && resource.has_verb("delete") && resource.has_verb("list") &&
+            seen.emplace(resource.group, resource.plural).second)
+          found.push_back(&resource);
       }
     }
-    return first == &resource;
+    return found;
   }
 
+  // Failures become part of `remains`: the other kinds go on. Errors: Canceled.
   Task<Result<void>> empty(const api::Resource& resource, std::string namespace_,
                            Remains& remains) {
+    auto done = co_await try_empty(resource, namespace_, remains);
+    if (!done && done.error().is(Reason::Canceled)) co_return done;
+    if (!done) remains.failures.push_back(done.error().message());
+    co_return Result<void>{};
+  }
+
+  Task<Result<void>> try_empty(const api::Resource& resource, std::string namespace_,
+                               Remains& remains) {
     CO_TRY(auto found, co_await context_.client.list(resource, namespace_, {}));
     if (found.items.empty()) co_return Result<void>{};
     CO_TRY_OK(co_await context_.client.remove_collection(
@@ -125,9 +151,6 @@ class NamespaceController final : public Controller {
       const auto metadata = api::decode_json<meta::v1::PartialObjectMetadata>(item->json());
       if (!metadata) continue;
       for (const auto& finalizer : metadata->metadata.finalizers) ++remains.by_finalizer[finalizer];
-      const Duration grace =
-          std::chrono::seconds(metadata->metadata.deletionGracePeriodSeconds.value_or(0));
-      remains.look_again = std::max(remains.look_again, grace);
     }
     co_return Result<void>{};
   }
@@ -138,11 +161,12 @@ class NamespaceController final : public Controller {
         "All resources successfully discovered");
     set(next, "NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions",
         "All legacy kube types successfully parsed");
-    set(next, "NamespaceDeletionContentFailure", !remains.failure.empty(),
-        remains.failure.empty() ? "ContentDeleted" : "ContentDeletionFailed",
-        remains.failure.empty()
-            ? "All content successfully deleted, may be waiting on finalization"
-            : "Failed to delete all resource types, 1 remaining: " + remains.failure);
+    const auto& failures = remains.failures;
+    set(next, "NamespaceDeletionContentFailure", !failures.empty(),
+        failures.empty() ? "ContentDeleted" : "ContentDeletionFailed",
+        failures.empty() ? "All content successfully deleted, may be waiting on finalization"
+                         : "Failed to delete all resource types, " +
+                               std::to_string(failures.size()) + " remaining: " + join(failures));
     set(next, "NamespaceContentRemaining", !remains.by_resource.empty(),
         remains.by_resource.empty() ? "ContentRemoved" : "SomeResourcesRemain",
         remains.by_resource.empty()

@@ -56,7 +56,7 @@ class OnePerNamespace final : public Controller {
     auto created = co_await context_.client.create(std::move(next));
     if (!created && !created.error().is(Reason::AlreadyExists) &&
         !created.error().is(Reason::NotFound) &&
-        !created.error().message().contains("is being terminated"))
+        !is_namespace_ending(created.error()))
       co_return fail(std::move(created).error());
     co_return client::Requeue::none();
   }

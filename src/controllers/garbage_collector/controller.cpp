@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view kForeground = "foregroundDeletion";
 constexpr std::string_view kOrphan = "orphan";
+constexpr std::size_t kRememberedMax = 500;  // Upstream: the size of its absent owner cache.
 
 class GarbageCollector final : public Controller {
  public:
@@ -144,10 +145,15 @@ class GarbageCollector final : public Controller {
   // Whether an owner exists: the graph's yes is enough, its no is checked with the server.
   Task<Result<Presence>> look_up(const Node& node, const meta::v1::OwnerReference& owner) {
     if (const Node* present = graph_.find(owner.uid)) {
-      // An owner in another namespace is no owner.
-      const bool same_scope = !present->resource || !present->resource->namespaced ||
-                              present->key.namespace_ == node.key.namespace_;
-      co_return same_scope ? Presence::Present : Presence::Absent;
+      const bool elsewhere =
+          present->resource->namespaced && present->key.namespace_ != node.key.namespace_;
+      if (elsewhere) report_elsewhere(node, owner);
+      // An object of the cluster cannot be owned by one in a namespace. Nobody can tell what was
+      // meant, so it stays.
+      if (elsewhere && !node.resource->namespaced) co_return Presence::Present;
+      // Where only the uid fits, the reference's own words are looked up.
+      if (!elsewhere && present->key.name == owner.name && present->resource->kind == owner.kind)
+        co_return Presence::Present;
     }
     if (absent_.contains(owner.uid)) co_return Presence::Absent;
     const auto slash = owner.apiVersion.find('/');
@@ -159,6 +165,7 @@ class GarbageCollector final : public Controller {
     const api::Resource* resource = api::find_builtin_kind(group, version, owner.kind);
     // A kind that nobody knows may come back (a CRD being installed): never a reason to delete.
     if (!resource) co_return Presence::Present;
+    if (resource->namespaced && !node.resource->namespaced) co_return Presence::Present;
     auto found = co_await context_.client.get(
         *resource, {resource->namespaced ? node.key.namespace_ : "", owner.name});
     if (found && (*found)->uid() == owner.uid) co_return Presence::Present;
@@ -167,9 +174,27 @@ class GarbageCollector final : public Controller {
     co_return Presence::Absent;
   }
 
+  // Once an object and owner, however often it is looked at.
+  void report_elsewhere(const Node& node, const meta::v1::OwnerReference& owner) {
+    if (reported_.size() >= kRememberedMax) reported_.clear();
+    if (!reported_.emplace(node.uid, owner.uid).second) return;
+    context_.events.record({.api_version = node.resource->api_version(),
+                            .kind = std::string(node.resource->kind),
+                            .namespace_ = node.key.namespace_,
+                            .name = node.key.name,
+                            .uid = node.uid,
+                            .resource_version = {},
+                            .field_path = {}},
+                           client::EventType::Warning, "OwnerRefInvalidNamespace",
+                           "ownerRef [" + owner.apiVersion + "/" + owner.kind + ", namespace: " +
+                               node.key.namespace_ + ", name: " + owner.name +
+                               ", uid: " + owner.uid + "] does not exist in namespace \"" +
+                               node.key.namespace_ + "\"");
+  }
+
   void remember_absent(const std::string& uid) {
     // Bounded: forgetting only costs a look at the server.
-    if (absent_.size() >= 500) absent_.clear();
+    if (absent_.size() >= kRememberedMax) absent_.clear();
     absent_.insert(uid);
   }
 
@@ -224,6 +249,7 @@ class GarbageCollector final : public Controller {
   Graph graph_;
   std::vector<const api::Resource*> resources_;
   std::set<std::string> absent_;
+  std::set<std::pair<std::string, std::string>> reported_;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace keelson::controllers::gc {
 
 // One object as far as ownership goes.
 struct Node {
-  const api::Resource* resource = nullptr;  // null: only heard of in somebody's ownerReferences.
+  const api::Resource* resource = nullptr;
   api::ObjectKey key;
   std::string uid;
   std::vector<meta::v1::OwnerReference> owners;
