@@ -47,6 +47,13 @@ std::optional<std::string> status_patch(const Pod& pod, const Failure& failure, 
   return boost::json::serialize(boost::json::object{{"status", std::move(status)}});
 }
 
+std::string event_text(const std::string& message) {
+  constexpr std::size_t kTextMax = 1024;  // Of events.k8s.io, note.
+  constexpr std::string_view kEnd = " ...";
+  if (message.size() <= kTextMax) return message;
+  return message.substr(0, kTextMax - kEnd.size()).append(kEnd);
+}
+
 std::string disruption_patch(const Pod& victim, const std::string& scheduler_name, Wall now) {
   return boost::json::serialize(boost::json::object{
       {"status",

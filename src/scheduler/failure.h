@@ -20,6 +20,9 @@ struct Failure {
 // The strategic merge patch of the pod's status that says so; nothing if the status does already.
 std::optional<std::string> status_patch(const Pod& pod, const Failure& failure, Wall now);
 
+// The message, cut to what an event can hold.
+std::string event_text(const std::string& message);
+
 // The patch that marks a pod that has to leave for a more important one.
 std::string disruption_patch(const Pod& victim, const std::string& scheduler_name, Wall now);
 

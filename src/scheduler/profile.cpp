@@ -66,6 +66,7 @@ std::string Diagnosis::message() const {
   if (!pre_filter_message.empty()) return text + ": " + pre_filter_message + ".";
 
   std::vector<std::string> parts;
+  parts.reserve(reason_counts.size() + 1);
   for (const auto& [reason, count] : reason_counts) {
     parts.push_back(std::to_string(count) + " " + std::string(reason));
   }
@@ -186,12 +187,17 @@ Task<Result<void>> Profile::run_bind(const CycleState& state, PodInfoPtr pod,
   for (PermitPlugin* plugin : permits_) {
     CO_TRY_OK(co_await plugin->permit(state, pod, node));
   }
+  const auto context = [](std::string_view point, const Plugin& plugin) {
+    return "running " + std::string(point) + " plugin \"" + std::string(plugin.name()) + "\"";
+  };
   for (PreBindPlugin* plugin : pre_binds_) {
-    CO_TRY_OK(co_await plugin->pre_bind(state, pod, node));
+    auto done = co_await plugin->pre_bind(state, pod, node);
+    if (!done) co_return fail(std::move(done).error().with_context(context("PreBind", *plugin)));
   }
   for (BindPlugin* plugin : binds_) {
-    CO_TRY(const bool bound, co_await plugin->bind(state, pod, node));
-    if (bound) co_return Result<void>{};
+    const auto bound = co_await plugin->bind(state, pod, node);
+    if (!bound) co_return fail(Status(bound.error()).with_context(context("Bind", *plugin)));
+    if (*bound) co_return Result<void>{};
   }
   co_return fail(Status::internal("no plugin binds the pod"));
 }

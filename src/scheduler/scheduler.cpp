@@ -51,7 +51,7 @@ struct Scheduler::State {
   void pod_changed(const ObjectPtr& before, const ObjectPtr& now);
   void node_changed(const ObjectPtr& before, const ObjectPtr& now);
   bool is_ours(const Pod& pod) const;
-  void assigned_pod_changed(PodInfoPtr before, PodInfoPtr now);
+  void assigned_pod_changed(const PodInfoPtr& before, PodInfoPtr now);
 
   // One pod.
   void schedule(QueuedPodPtr queued);
@@ -59,7 +59,7 @@ struct Scheduler::State {
                   std::unique_ptr<CycleState> cycle);
   void refused(const QueuedPodPtr& queued, const CycleState& cycle, const Diagnosis& diagnosis);
   void failed(const QueuedPodPtr& queued, const Status& status);
-  void show_failure(PodInfoPtr pod, Failure failure);
+  void show_failure(PodInfoPtr pod, const Failure& failure);
   Task<void> write_failure(PodInfoPtr pod, std::string patch);
   Task<void> preempt(PodInfoPtr pod, std::string node, std::vector<PodInfoPtr> victims);
 
@@ -140,7 +140,7 @@ void Scheduler::State::pod_changed(const ObjectPtr& before, const ObjectPtr& now
     queue.remove(before->uid());
     nominator.withdraw(before->uid());
     // Assumed ones are in the cache without the informer having shown them there.
-    if (auto known = cache.find_pod(before->uid())) assigned_pod_changed(std::move(known), nullptr);
+    if (const auto known = cache.find_pod(before->uid())) assigned_pod_changed(known, nullptr);
     return;
   }
   const PodInfoPtr info_now = make_pod_info(api::share<Pod>(now));
@@ -165,7 +165,7 @@ void Scheduler::State::pod_changed(const ObjectPtr& before, const ObjectPtr& now
   queue.update(info_now);
 }
 
-void Scheduler::State::assigned_pod_changed(PodInfoPtr before, PodInfoPtr now) {
+void Scheduler::State::assigned_pod_changed(const PodInfoPtr& before, PodInfoPtr now) {
   ClusterEvent event;
   event.resource = EventResource::AssignedPod;
   event.pod_before = before;
@@ -234,7 +234,7 @@ Task<void> Scheduler::State::bind(QueuedPodPtr queued, PodInfoPtr pod, std::stri
     queue.done(queued);
     co_return;
   }
-  failed(queued, std::move(bound).error().with_context("binding rejected"));
+  failed(queued, std::move(bound).error());
 }
 
 void Scheduler::State::refused(const QueuedPodPtr& queued, const CycleState& cycle,
@@ -260,7 +260,7 @@ void Scheduler::State::refused(const QueuedPodPtr& queued, const CycleState& cyc
   }
   if (!reasons.empty()) failure.message += " " + reasons;
   queue.put_back_refused(queued, why.plugins);
-  show_failure(pod, std::move(failure));
+  show_failure(pod, failure);
 }
 
 void Scheduler::State::failed(const QueuedPodPtr& queued, const Status& status) {
@@ -272,9 +272,9 @@ void Scheduler::State::failed(const QueuedPodPtr& queued, const Status& status) 
   show_failure(pod, {.unschedulable = false, .message = status.message(), .nominated_node = {}});
 }
 
-void Scheduler::State::show_failure(PodInfoPtr pod, Failure failure) {
+void Scheduler::State::show_failure(PodInfoPtr pod, const Failure& failure) {
   events->record(EventTarget::of(*pod->pod), EventType::Warning, "FailedScheduling",
-                 failure.message);
+                 event_text(failure.message));
   if (auto patch = status_patch(*pod->pod, failure, executor.now())) {
     start_write(write_failure(std::move(pod), *std::move(patch)));
   }

@@ -325,5 +325,38 @@ TEST_F(NodesTogetherTest, TheSearchEndsEarlyInLargeClusters) {
   }
 }
 
+// Takes every node, and remembers which it was shown.
+class Witness final : public FilterPlugin {
+ public:
+  explicit Witness(std::vector<std::string>& seen) : seen_(seen) {}
+  std::string_view name() const override { return "Witness"; }
+  Code filter(const CycleState&, const PodInfo&, const NodeInfo& node, Reasons&) const override {
+    seen_.push_back(node.name());
+    return Code::Success;
+  }
+
+ private:
+  std::vector<std::string>& seen_;
+};
+
+TEST_F(NodesTogetherTest, EachSearchStartsWhereTheLastOneEnded) {
+  std::vector<std::string> seen;
+  profile.add(std::make_unique<Witness>(seen));
+  for (int i = 0; i < 250; ++i) add(make_node("node-" + std::to_string(1000 + i)));
+  Nominator nominator;
+  const auto random = make_seeded_random(1);
+  Algorithm algorithm(profile, cache, nominator, *random, 40);
+  std::vector<std::string> expected;
+  for (int i = 0; i < 300; ++i) expected.push_back("node-" + std::to_string(1000 + i % 250));
+
+  for (int i = 0; i < 3; ++i) {
+    CycleState state;
+    Diagnosis diagnosis;
+    EXPECT_NE(algorithm.choose(state, *info_of(make_pod("p")), diagnosis), nullptr);
+  }
+
+  EXPECT_EQ(seen, expected);
+}
+
 }  // namespace
 }  // namespace keelson::scheduler

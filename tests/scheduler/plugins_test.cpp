@@ -309,6 +309,43 @@ TEST_F(PluginTest, FitCountsWhatAllPodsRequest) {
   EXPECT_EQ(filter(make_pod("p"), "n"), "Too many pods");
 }
 
+TEST_F(PluginTest, FitAddsUpTheContainersOfAPodAsTheyRunTogether) {
+  use(make_node_resources_fit());
+  add(make_node("n", "4", "8Gi"));
+  const auto init = [](std::string_view cpu, bool sidecar) {
+    auto container = make_pod("x", cpu).spec.containers[0];
+    if (sidecar) container.restartPolicy = "Always";
+    return container;
+  };
+  struct Case {
+    std::string_view name;
+    std::vector<core::v1::Container> inits;
+    std::string_view main, overhead, pod_level;
+    std::int64_t milli_cpu;
+  };
+  const Case cases[] = {
+      {"a container", {}, "1", "", "", 1000},
+      {"init containers run one by one", {init("3", false), init("2", false)}, "1", "", "", 3000},
+      {"sidecars run beside the containers", {init("1", true), init("1", true)}, "2", "", "", 4000},
+      {"an init container after a sidecar", {init("1", true), init("3", false)}, "1", "", "", 4000},
+      {"an init container before a sidecar", {init("3", false), init("1", true)}, "1", "", "", 3000},
+      {"overhead comes on top", {init("3", false)}, "1", "500m", "", 3500},
+      {"the pod's own request replaces the sum", {init("3", true)}, "1", "500m", "2", 2500},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    Pod pod = make_pod("p", c.main);
+    pod.spec.initContainers = c.inits;
+    pod.spec.overhead = amounts(c.overhead, "");
+    if (!c.pod_level.empty()) pod.spec.resources.ensure().requests = amounts(c.pod_level, "");
+    EXPECT_EQ(info_of(pod)->requests.milli_cpu, c.milli_cpu);
+    add(on_node(make_pod("rest", std::to_string(4000 - c.milli_cpu) + "m"), "n"));
+    EXPECT_EQ(filter(pod, "n"), "ok");
+    add(on_node(make_pod("rest", std::to_string(4001 - c.milli_cpu) + "m"), "n"));
+    EXPECT_EQ(filter(pod, "n"), "Insufficient cpu");
+  }
+}
+
 TEST_F(PluginTest, FitKnowsExtendedResources) {
   use(make_node_resources_fit());
   Node node = make_node("n");
@@ -337,6 +374,32 @@ TEST_F(PluginTest, FitScoresByWhatIsLeft) {
   EXPECT_EQ(score(make_pod("p", "1", "2Gi")), (Scores{{"empty", 75}, {"half", 25}, {"full", 0}}));
   // A container without requests counts as 100m and 200Mi: (97 + 97) / 2 and so on.
   EXPECT_EQ(score(make_pod("p")), (Scores{{"empty", 97}, {"half", 47}, {"full", 85}}));
+}
+
+TEST_F(PluginTest, FitScoresAreWholeNumbersCutOffOneByOne) {
+  use(make_node_resources_fit());
+  add(make_node("n", "3", "10Gi"));
+  struct Case {
+    std::string_view used_cpu, used_memory, cpu, memory;
+    std::int64_t expected;
+  };
+  const Case cases[] = {
+      // (3000 - 1000) * 100 / 3000 = 66; (10 - 1) * 100 / 10 = 90; 156 / 2.
+      {"", "", "1", "1Gi", 78},
+      // The pods there count, those without requests by 100m and 200Mi: (3000 - 2100) * 100 / 3000
+      // = 30; (10240 - 1224) * 100 / 10240 = 88; 118 / 2.
+      {"1", "", "1100m", "1Gi", 59},
+      // Exactly full, and more than that: 0; (10 - 4) * 100 / 10 = 60.
+      {"2", "3Gi", "1", "1Gi", 30},
+      {"2", "3Gi", "2", "1Gi", 30},
+      {"2", "9Gi", "2", "2Gi", 0},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(std::string(c.used_cpu) + "+" + std::string(c.cpu));
+    if (!c.used_cpu.empty()) add(on_node(make_pod("there", c.used_cpu, c.used_memory), "n"));
+    EXPECT_EQ(score(make_pod("p", c.cpu, c.memory)), (Scores{{"n", c.expected}}));
+    cache.remove_pod("uid-there");
+  }
 }
 
 TEST_F(PluginTest, FitWaitsForRoom) {
@@ -382,6 +445,36 @@ TEST_F(PluginTest, ImageLocalityPrefersNodesThatHaveTheImage) {
   Pod other = make_pod("p");
   other.spec.containers[0].image = "unknown:1";
   EXPECT_EQ(score(other), Scores{});
+}
+
+TEST_F(PluginTest, ImageLocalityWeighsImagesOfAllContainersBySizeAndSpread) {
+  use(make_image_locality(cache));
+  struct Image {
+    std::string name;
+    std::int64_t mebibytes;
+  };
+  const auto add_node = [this](const std::string& name, const std::vector<Image>& images) {
+    Node node = make_node(name);
+    for (const auto& image : images) node.status.images.push_back({{image.name}, image.mebibytes << 20});
+    add(node);
+  };
+  add_node("all", {{"main:1", 1200}, {"init:1", 600}, {"side:1", 2000}});
+  add_node("main", {{"main:1", 1200}});
+  add_node("small", {{"side:1", 40}});
+  add_node("none", {});
+  Pod pod = make_pod("p");
+  pod.spec.containers[0].image = "main:1";
+  pod.spec.initContainers = {make_pod("x").spec.containers[0]};
+  pod.spec.initContainers[0].image = "init:1";
+
+  // main is on 2 of 4 nodes, init on 1: 1200/2 + 600/4 = 750, 600. From 23 to 2 * 1000 MiB:
+  // (750 - 23) * 100 / 1977 = 36; (600 - 23) * 100 / 1977 = 29.
+  EXPECT_EQ(score(pod), (Scores{{"all", 36}, {"main", 29}, {"small", 0}, {"none", 0}}));
+
+  pod.spec.containers[0].image = "side:1";
+  pod.spec.initContainers.clear();
+  // 2000/2 reaches the most; 40/2 is below the least.
+  EXPECT_EQ(score(pod), (Scores{{"all", 100}, {"main", 0}, {"small", 0}, {"none", 0}}));
 }
 
 TEST(Images, HaveATag) {

@@ -8,6 +8,7 @@
 #include "base/virtual_executor.h"
 #include "client/fake_api.h"
 #include "scheduler/builders.h"
+#include "scheduler/failure.h"
 
 namespace keelson::scheduler {
 namespace {
@@ -193,6 +194,8 @@ TEST_F(SchedulerTest, TriesAgainAfterABindingFailed) {
   executor.advance(500ms);
   EXPECT_EQ(node_of("web"), "");
   EXPECT_EQ(scheduled_condition("web")->reason, "SchedulerError");
+  EXPECT_EQ(scheduled_condition("web")->message,
+            "running Bind plugin \"DefaultBinder\": connection refused");
 
   executor.advance(5s);
 
@@ -213,6 +216,49 @@ TEST_F(SchedulerTest, AChangeDuringAFailingBindingIsNotLost) {
   executor.advance(10s);
 
   EXPECT_EQ(node_of("web"), "node-2");
+}
+
+TEST_F(SchedulerTest, APodDeletedWhileItIsBoundLeavesItsRoom) {
+  api.add(make_node("node-1", "1"));
+  executor.advance(1s);
+  api.fail_next(1, {.verb = "create", .subresource = "binding"},
+                Status::not_found("", "pods", "web"));
+  api.add(make_pod("web", "1"));
+  api.erase<Pod>({"default", "web"});
+  api.add(make_pod("next", "1"));
+  executor.advance(20s);
+
+  EXPECT_EQ(api.peek<Pod>({"default", "web"}), nullptr);
+  EXPECT_EQ(node_of("next"), "node-1");
+}
+
+TEST_F(SchedulerTest, AFailedBindingMakesRoomForOthers) {
+  api.add(make_node("node-1", "1"));
+  executor.advance(1s);
+  api.fail_next(1, {.verb = "create", .name = "web", .subresource = "binding"},
+                Status::forbidden("", "pods/binding", "web", "no"));
+  api.add(make_pod("web", "1"));
+  api.add(with_priority(make_pod("next", "1"), 0));
+  executor.advance(500ms);
+
+  EXPECT_EQ(node_of("web"), "");
+  EXPECT_EQ(node_of("next"), "node-1");
+}
+
+TEST_F(SchedulerTest, KeepsANominationThatSomebodyElseMade) {
+  api.add(make_node("node-1", "1"));
+  Pod pod = make_pod("web", "2");
+  pod.status.nominatedNodeName = "node-2";
+  api.add(pod);
+  executor.advance(1s);
+  ASSERT_NE(scheduled_condition("web"), nullptr);
+  EXPECT_EQ(api.must_get<Pod>({"default", "web"}).status.nominatedNodeName, "node-2");
+}
+
+TEST(EventText, EndsWhereAnEventDoes) {
+  const std::string fits(1024, 'x');
+  EXPECT_EQ(event_text(fits), fits);
+  EXPECT_EQ(event_text(fits + "y"), std::string(1020, 'x') + " ...");
 }
 
 TEST_F(SchedulerTest, APodBoundByAnotherIsTakenAsItIs) {
