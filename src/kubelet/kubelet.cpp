@@ -130,6 +130,7 @@ Task<void> Kubelet::run_runtime_check() {
         }
       }
       if (!network.empty()) problems.push_back(network);
+      if (runtime_ready_) runtime_up_.set();
       well = problems.empty();
       if (context_.network_problem != network || (runtime_ready_ && !was_ready)) {
         context_.network_problem = network;
@@ -146,11 +147,10 @@ Task<void> Kubelet::run_runtime_check() {
 }
 
 Task<void> Kubelet::run_pods() {
-  if (!co_await informers_.wait_synced()) co_return;
-  while (!runtime_ready_) {
-    if (!co_await sleep_for(std::chrono::milliseconds(50))) co_return;
-  }
+  // The informers fill meanwhile.
+  if (!co_await runtime_up_.wait()) co_return;
   if (deps_.before_pods) co_await deps_.before_pods();
+  if (!co_await informers_.wait_synced()) co_return;
   accepting_ = true;
   // Adds a worker for each pod there is, oldest first in key order, and follows changes.
   pod_informer_.add_handler([this](const client::ObjectPtr& before, const client::ObjectPtr& now) {

@@ -91,6 +91,7 @@ class Kubelet final {
   std::set<std::string> orphans_;         // Being removed.
   bool accepting_ = false;                // The runtime is there and the first list is known.
   bool runtime_ready_ = false;
+  Event runtime_up_;                      // Set once it has been ready.
   TaskGroup tasks_;
   TaskGroup worker_tasks_;
 };

@@ -52,7 +52,8 @@ class KubeletTest : public testing::Test {
                                                              .executor = executor,
                                                              .runtime = runtime,
                                                              .host = host,
-                                                             .random = *random});
+                                                             .random = *random,
+                                                             .before_pods = before_pods});
     kubelet->start();
     executor.advance(1s);
   }
@@ -107,6 +108,7 @@ class KubeletTest : public testing::Test {
                               .architecture = "amd64"}};
   std::unique_ptr<Random> random = make_seeded_random(1);
   KubeletOptions options;
+  std::function<Task<void>()> before_pods;
   std::unique_ptr<Kubelet> kubelet;
 };
 

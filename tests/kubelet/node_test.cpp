@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <zlib.h>
+
 #include "fixture.h"
 #include "kubelet/backoff.h"
 #include "kubelet/images/image_collector.h"
@@ -132,6 +134,9 @@ TEST(TerminationMessage, ComesFromTheFileOrTheEndOfTheLog) {
 class FakeImporter final : public ImageImporter {
  public:
   Task<Result<std::vector<NamedManifest>>> list() override { co_return present; }
+  Task<std::vector<NamedManifest>> read_index(std::string archive) override {
+    co_return archive_images(archive);
+  }
   Task<Result<void>> import(std::string archive) override {
     imported.push_back(std::filesystem::path(archive).filename());
     if (archive.ends_with("bad.tar")) co_return fail(Status::internal("no archive"));
@@ -158,11 +163,17 @@ TEST(ImageImport, TakesWhatIsNotThereYet) {
   const std::string index =
       R"({"manifests": [{"digest": "sha256:1", "annotations": {"io.containerd.image.name": "web:1"}}]})";
   ASSERT_TRUE(write_file(folder / "there.tar", tar_with("index.json", index), 0644));
+  const gzFile compressed = gzopen((folder / "there.tar.gz").c_str(), "wb");
+  const std::string tar = tar_with("index.json", index);
+  ASSERT_EQ(gzwrite(compressed, tar.data(), static_cast<unsigned>(tar.size())),
+            static_cast<int>(tar.size()));
+  gzclose(compressed);
   ASSERT_TRUE(write_file(folder / "bad.tar", "", 0644));
   ASSERT_TRUE(write_file(folder / "unknown.tar", tar_with("other", "x"), 0644));
   ASSERT_TRUE(write_file(folder / "note.txt", "", 0644));
   EXPECT_EQ(archive_images(folder / "there.tar"),
             (std::vector<NamedManifest>{{"web:1", "sha256:1"}}));
+  EXPECT_EQ(archive_images(folder / "there.tar.gz"), archive_images(folder / "there.tar"));
   FakeImporter importer;
   importer.present = {{"web:1", "sha256:1"}};
   VirtualExecutor executor;
@@ -180,7 +191,7 @@ TEST(ImageImport, TakesWhatIsNotThereYet) {
   importer.imported.clear();
   spawn(executor, import_all(&importer, folder.path(), &imported));
   executor.run_ready();
-  EXPECT_EQ(imported, 2) << "the same name for another image";
+  EXPECT_EQ(imported, 3) << "the same name for another image";
 }
 
 // A disk that is nearly full.

@@ -25,6 +25,24 @@ TEST_F(KubeletTest, RegistersANodeThatIsReady) {
   EXPECT_EQ(ready->reason, "KubeletReady");
 }
 
+TEST_F(KubeletTest, IsReadyBeforeItsImagesAreImportedButPodsWaitForThem) {
+  Event imported;
+  before_pods = [&imported]() -> Task<void> { return [](Event* event) -> Task<void> {
+      (void)co_await event->wait();
+    }(&imported); };
+  api.add(make_pod("web"));
+  start();
+
+  const auto node = api.must_get<v1::Node>({"", "node-1"});
+  EXPECT_EQ(std::ranges::find(node.status.conditions, "Ready", &v1::NodeCondition::type)->status,
+            "True");
+  executor.advance(5s);
+  EXPECT_EQ(runtime.calls("RunPodSandbox"), 0);
+
+  imported.set();
+  EXPECT_TRUE(until([&] { return is_ready(); }, 5s));
+}
+
 TEST_F(KubeletTest, SaysThatTheNodeIsNotReadyWithoutNetworkAndMendsIt) {
   runtime.set_network_ready(false);
   start();

@@ -7,10 +7,10 @@
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 
 #include "base/log.h"
 
@@ -25,7 +25,7 @@ constexpr std::size_t kOutputLimit = 1 << 20;
 constexpr std::size_t kErrorLimit = 4096;
 
 constexpr std::size_t kIndexLimit = 1 << 20;
-constexpr std::size_t kTarBlock = 512;
+constexpr unsigned kTarBlock = 512;
 
 // Waits for a child program and returns its output, up to a limit.
 Result<std::string> run_program(std::vector<std::string> words) {
@@ -99,11 +99,17 @@ std::vector<NamedManifest> parse_table(std::string_view table) {
   return out;
 }
 
+struct GzipCloser {
+  void operator()(gzFile file) const { gzclose(file); }
+};
+
 // The bytes of a member of a tar archive; empty if there is none.
 std::string tar_member(const std::string& archive, std::string_view name) {
-  std::ifstream file(archive, std::ios::binary);
+  // Reads what is not compressed just as well, and then skips without reading.
+  const std::unique_ptr<gzFile_s, GzipCloser> file(gzopen(archive.c_str(), "rbe"));
+  if (!file) return {};
   char header[kTarBlock];
-  while (file.read(header, sizeof header)) {
+  while (gzread(file.get(), header, kTarBlock) == kTarBlock) {
     const std::string_view member(header, strnlen(header, 100));
     if (member.empty()) break;
     // Octal, in 12 characters from 124 on.
@@ -111,11 +117,11 @@ std::string tar_member(const std::string& archive, std::string_view name) {
     std::from_chars(header + 124, header + 135, size, 8);
     if (member == name && size <= kIndexLimit) {
       std::string bytes(size, '\0');
-      if (!file.read(bytes.data(), static_cast<std::streamsize>(size))) return {};
-      return bytes;
+      const int got = gzread(file.get(), bytes.data(), static_cast<unsigned>(size));
+      return got == static_cast<int>(size) ? bytes : std::string();
     }
     const std::uint64_t padded = (size + kTarBlock - 1) / kTarBlock * kTarBlock;
-    file.seekg(static_cast<std::streamoff>(padded), std::ios::cur);
+    if (gzseek(file.get(), static_cast<z_off_t>(padded), SEEK_CUR) < 0) break;
   }
   return {};
 }
@@ -128,6 +134,15 @@ class CtrImporter final : public ImageImporter {
   Task<Result<std::vector<NamedManifest>>> list() override {
     CO_TRY(const std::string table, co_await ctr({"images", "list"}));
     co_return parse_table(table);
+  }
+
+  Task<std::vector<NamedManifest>> read_index(std::string archive) override {
+    co_return co_await suspended<std::vector<NamedManifest>>(
+        {}, [this, &archive](Completion<std::vector<NamedManifest>> done) {
+          block_([archive, done = std::move(done)]() mutable {
+            done.complete(archive_images(archive));
+          });
+        });
   }
 
   Task<Result<void>> import(std::string archive) override {
@@ -192,7 +207,7 @@ Task<int> import_folder(ImageImporter& importer, std::string folder) {
     return present && std::ranges::find(*present, image) != present->end();
   };
   for (const auto& archive : archives) {
-    const auto images = archive_images(archive);
+    const auto images = co_await importer.read_index(archive);
     if (!images.empty() && std::ranges::all_of(images, is_present)) continue;
     auto result = co_await importer.import(archive);
     if (result) {

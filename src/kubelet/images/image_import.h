@@ -23,6 +23,8 @@ class ImageImporter {
   virtual ~ImageImporter() = default;
   // What is there already.
   virtual Task<Result<std::vector<NamedManifest>>> list() = 0;
+  // archive_images(), where it holds nobody up.
+  virtual Task<std::vector<NamedManifest>> read_index(std::string archive) = 0;
   // Errors: NotFound without the program, Timeout, InternalError with what it said.
   virtual Task<Result<void>> import(std::string archive) = 0;
 };
@@ -31,7 +33,8 @@ class ImageImporter {
 std::unique_ptr<ImageImporter> make_ctr_importer(std::string socket,
                                                  std::function<void(Work)> block);
 
-// The images of an OCI archive (not compressed), from its index.json; empty if it does not tell.
+// The images of an OCI archive, maybe compressed by gzip, from its index.json; empty if it does not
+// tell. Reads the file.
 std::vector<NamedManifest> archive_images(const std::string& archive);
 
 // Imports FOLDER/*.tar and *.tar.gz in the order of their names, but for archives of which all is
