@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubelet/field_path.h"
 
+#include "api/quote.h"
+
 namespace keelson::kubelet {
 
 namespace {
@@ -14,47 +16,11 @@ std::string join(const std::vector<std::string>& parts) {
   return out;
 }
 
-// As Go's %q, for the characters that occur in labels and annotations.
-std::string quote(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default: {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
-          constexpr char kDigits[] = "0123456789abcdef";
-          out += "\\x";
-          out += kDigits[byte >> 4];
-          out += kDigits[byte & 15];
-        } else {
-          out += c;
-        }
-      }
-    }
-  }
-  return out + '"';
-}
-
 std::string lines(const std::map<std::string, std::string, std::less<>>& map) {
   std::string out;
   for (const auto& [key, value] : map) {
     if (!out.empty()) out += '\n';
-    out += key + "=" + quote(value);
+    out += key + "=" + api::quoted(value);
   }
   return out;
 }
