@@ -20,47 +20,66 @@ namespace keelson::dns {
 // "nameserver" lines of a resolv.conf, at most three. Pure.
 std::vector<std::string> parse_nameservers(std::string_view resolv_conf);
 
-// Whole responses by question, each for as long as its records live. Least recently used ones go first.
+struct NameServer {
+  std::string address;  // IP
+  std::uint16_t port = 53;
+};
+
+// Whole responses by question, each for as long as its records live. Least recently used ones go
+// first.
 class ResponseCache {
  public:
-  ResponseCache(const Executor& executor, std::size_t entries_max)
-      : executor_(executor), entries_max_(entries_max) {}
+  ResponseCache(const Executor& executor, std::size_t bytes_max)
+      : executor_(executor), bytes_max_(bytes_max) {}
 
-  // With the id and the age put right; nothing if it is not there any more.
-  std::optional<std::string> find(const Query& query);
-  void put(const Query& query, const std::string& response);
+  // With their age put right; nothing if it is not there any more.
+  std::optional<std::string> find(const std::string& key);
+  // Passes over what may not be kept: failures, cut ones, those without time to live.
+  void put(const std::string& key, const std::string& response);
 
  private:
   struct Entry {
     std::string key, response;
     Duration stored, expires;
   };
-  static std::string key_of(const Query& query);
+  using Place = std::list<Entry>::iterator;
+  void erase(Place entry);
 
   const Executor& executor_;
-  const std::size_t entries_max_;
+  const std::size_t bytes_max_;
+  std::size_t bytes_ = 0;
   std::list<Entry> entries_;  // The most recently used first.
-  std::unordered_map<std::string, std::list<Entry>::iterator> by_key_;
+  std::unordered_map<std::string_view, Place> by_key_;
 };
 
 class Forwarder {
  public:
-  // `nameservers`: IP addresses; none: every question fails. Used on one serial executor.
+  // No name servers: every question fails. Used on one serial executor.
   Forwarder(net::Runtime& runtime, Executor& executor, Random& random,
-            std::vector<std::string> nameservers);
+            std::vector<NameServer> servers);
   ~Forwarder();
 
-  // The response to send, truncated as the client of UDP needs it. Errors: Unavailable, Timeout, TooManyRequests.
-  Task<Result<std::string>> ask(Query query, std::string message);
+  // A response, without OPT, with whatever id and spelling: see fit_response(). Who asks what is
+  // being asked already shares its answer, so a loop of forwarders ends in a time-out.
+  // Errors: Unavailable, Timeout, TooManyRequests.
+  Task<Result<std::string>> ask(Query query);
 
  private:
-  Task<Result<std::string>> ask_server(std::string server, Query query, std::string message);
+  struct Flight {
+    Event landed;
+    Result<std::string> response = fail(Status::canceled());
+  };
+  Task<Result<std::string>> ask_servers(Query query);
+  Task<Result<std::string>> ask_udp(NameServer server, Query query);
+  Task<Result<std::string>> ask_tcp(NameServer server, Query query);
 
   net::Runtime& runtime_;
   Random& random_;
-  const std::vector<std::string> nameservers_;
+  const std::vector<NameServer> servers_;
+  std::size_t preferred_ = 0;  // The server that answered last.
   ResponseCache cache_;
-  std::size_t under_way_ = 0;
+  std::unordered_map<std::string, std::shared_ptr<Flight>> flights_;
+  std::size_t waiting_ = 0;
 };
 
 }  // namespace keelson::dns

@@ -2,7 +2,10 @@
 #include "dns/records.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+
+#include "api/ip.h"
 
 namespace keelson::dns {
 namespace {
@@ -25,17 +28,12 @@ std::string_view pop_label(std::string_view& name) {
   return label;
 }
 
-bool wants(const Query& query, Type type) {
-  return query.type == static_cast<std::uint16_t>(type) ||
-         query.type == static_cast<std::uint16_t>(Type::Any);
-}
-
 void add_address(std::vector<Record>& to, const std::string& name, const std::string& ip,
                  const Query* query) {
   auto data = address_data(ip);
   if (!data) return;
   const Type type = data->size() == 4 ? Type::A : Type::Aaaa;
-  if (query && !wants(*query, type)) return;
+  if (query && !query->is_for(type)) return;
   to.push_back({name, type, kTtl, std::move(*data)});
 }
 
@@ -73,8 +71,29 @@ std::optional<std::string> reverse_address(std::string_view name) {
     }
     return name.empty() ? std::optional(address) : std::nullopt;
   }
+  if (name.ends_with(".ip6.arpa")) {
+    name.remove_suffix(9);
+    std::array<std::uint8_t, 16> bytes{};
+    for (std::size_t i = 0; i < 32; ++i) {
+      const std::string_view label = pop_label(name);
+      unsigned digit = 0;
+      if (label.size() != 1 ||
+          std::from_chars(label.data(), label.data() + 1, digit, 16).ptr != label.data() + 1)
+        return std::nullopt;
+      bytes[i / 2] = static_cast<std::uint8_t>(bytes[i / 2] << 4 | digit);
+    }
+    return name.empty() ? std::optional(api::IpAddress::v6(bytes).text()) : std::nullopt;
+  }
   return std::nullopt;
 }
+
+// As reverse_address() spells it.
+std::string canonical(const std::string& ip) {
+  const auto address = api::IpAddress::parse(ip);
+  return address ? address->text() : ip;
+}
+
+bool has_addresses(const EndpointSlice& slice) { return slice.addressType != "FQDN"; }
 
 }  // namespace
 
@@ -85,7 +104,10 @@ Records::Records(client::InformerSet& informers, std::string cluster_domain)
       domain_(std::move(cluster_domain)) {
   services_.add_index(std::string(kByAddress), [](const api::Object& object) {
     const Service& service = object.as<Service>();
-    return is_headless(service) ? std::vector<std::string>() : service.spec.clusterIPs;
+    std::vector<std::string> addresses;
+    if (is_headless(service)) return addresses;
+    for (const auto& ip : service.spec.clusterIPs) addresses.push_back(canonical(ip));
+    return addresses;
   });
   slices_.add_index(std::string(kByService), [](const api::Object& object) {
     const std::string* service = object.find_label(kServiceName);
@@ -94,8 +116,8 @@ Records::Records(client::InformerSet& informers, std::string cluster_domain)
   slices_.add_index(std::string(kByAddress), [](const api::Object& object) {
     std::vector<std::string> addresses;
     for (const auto& endpoint : object.as<EndpointSlice>().endpoints) {
-      if (endpoint.hostname) addresses.insert(addresses.end(), endpoint.addresses.begin(),
-                                              endpoint.addresses.end());
+      if (!endpoint.hostname) continue;
+      for (const auto& ip : endpoint.addresses) addresses.push_back(canonical(ip));
     }
     return addresses;
   });
@@ -111,13 +133,13 @@ Record Records::soa() const {
 }
 
 Records::Slices Records::slices_of(const Service& service) const {
-  return slices_.by_index<EndpointSlice>(
-      kByService, service.metadata.namespace_ + "/" + service.metadata.name);
+  return slices_.by_index<EndpointSlice>(kByService,
+                                         service.metadata.namespace_ + "/" + service.metadata.name);
 }
 
 std::optional<Answer> Records::answer(const Query& query) const {
   std::string_view name = query.name;
-  if (name.ends_with(".in-addr.arpa")) return answer_reverse(query);
+  if (name.ends_with(".arpa")) return answer_reverse(query);
   if (name != domain_ && !(name.ends_with(domain_) && name.size() > domain_.size() &&
                            name[name.size() - domain_.size() - 1] == '.'))
     return std::nullopt;
@@ -126,19 +148,23 @@ std::optional<Answer> Records::answer(const Query& query) const {
   std::string_view relative =
       name == domain_ ? std::string_view() : name.substr(0, name.size() - domain_.size() - 1);
   if (relative.empty()) {
-    if (wants(query, Type::Soa)) answer.answers.push_back(soa());
-    if (wants(query, Type::Ns))
+    if (query.is_for(Type::Soa)) answer.answers.push_back(soa());
+    if (query.is_for(Type::Ns)) {
       answer.answers.push_back({domain_, Type::Ns, kTtl, name_data("ns.dns." + domain_)});
+      add_name_server(answer.additional, nullptr);
+    }
   } else if (relative == "dns-version") {
-    if (wants(query, Type::Txt))
+    if (query.is_for(Type::Txt))
       answer.answers.push_back({query.name, Type::Txt, kTtl, text_data("1.1.0")});
   } else {
     const std::string_view kind = pop_label(relative);
     if (kind == "svc") {
-      answer_service(relative, static_cast<Type>(query.type), query, answer);
+      answer_service(relative, query, answer);
     } else if (kind == "pod") {
       answer_pod(relative, query, answer);
-    } else if (!(kind == "dns" && relative == "ns")) {
+    } else if (kind == "dns" && (relative.empty() || relative == "ns")) {
+      if (!relative.empty()) add_name_server(answer.answers, &query);
+    } else {
       answer.code = Code::NxDomain;
     }
   }
@@ -146,10 +172,15 @@ std::optional<Answer> Records::answer(const Query& query) const {
   return answer;
 }
 
+void Records::add_name_server(std::vector<Record>& to, const Query* query) const {
+  const auto service = services_.find<Service>({"kube-system", "kube-dns"});
+  if (!service || is_headless(*service)) return;
+  for (const auto& ip : service->spec.clusterIPs) add_address(to, "ns.dns." + domain_, ip, query);
+}
+
 // `relative` is what stands before ".svc.": "", "ns", "service.ns", "host.service.ns",
 // "_port._protocol.service.ns".
-void Records::answer_service(std::string_view relative, Type, const Query& query,
-                             Answer& answer) const {
+void Records::answer_service(std::string_view relative, const Query& query, Answer& answer) const {
   if (relative.empty()) return;
   const std::string namespace_(pop_label(relative));
   if (relative.empty()) {
@@ -166,15 +197,17 @@ void Records::answer_service(std::string_view relative, Type, const Query& query
   if (service->spec.type == "ExternalName") {
     if (!relative.empty()) {
       answer.code = Code::NxDomain;
-    } else if (query.type != static_cast<std::uint16_t>(Type::Soa)) {
+    } else if (address_data(service->spec.externalName)) {
+      add_address(answer.answers, query.name, service->spec.externalName, &query);
+    } else {
       answer.answers.push_back(
-          {query.name, Type::Cname, kTtl, name_data(service->spec.externalName)});
+          {query.name, Type::Cname, kTtl, name_data(lower(service->spec.externalName))});
     }
     return;
   }
   if (relative.starts_with("_")) {
     const std::string_view protocol = pop_label(relative);
-    if (relative.empty()) {
+    if (relative.empty() || !protocol.starts_with('_')) {
       answer.code = Code::NxDomain;
       return;
     }
@@ -187,8 +220,9 @@ void Records::answer_service(std::string_view relative, Type, const Query& query
 }
 
 void Records::answer_cluster_ip(const Service& service, const Query& query, Answer& answer) const {
-  for (const auto& ip : service.spec.clusterIPs) add_address(answer.answers, query.name, ip, &query);
-  if (query.type != static_cast<std::uint16_t>(Type::Srv)) return;
+  for (const auto& ip : service.spec.clusterIPs)
+    add_address(answer.answers, query.name, ip, &query);
+  if (!query.is_for(Type::Srv)) return;
   // Without a port's name: all of them.
   for (const auto& port : service.spec.ports)
     answer.answers.push_back({query.name, Type::Srv, kTtl,
@@ -197,13 +231,15 @@ void Records::answer_cluster_ip(const Service& service, const Query& query, Answ
 
 void Records::answer_headless(const Service& service, const Slices& slices, std::string_view host,
                               const Query& query, Answer& answer) const {
-  bool known = host.empty();
+  // A headless service that has nobody ready does not resolve.
+  bool known = false;
   for (const auto& slice : slices) {
+    if (!has_addresses(*slice)) continue;
     for (const auto& endpoint : slice->endpoints) {
       if (!is_listed(endpoint)) continue;
       if (!host.empty() && lower(endpoint_host(endpoint)) != host) continue;
       known = true;
-      if (query.type == static_cast<std::uint16_t>(Type::Srv)) {
+      if (query.is_for(Type::Srv)) {
         const std::string target = endpoint_host(endpoint) + "." + service_name(service);
         for (const auto& port : slice->ports)
           answer.answers.push_back(
@@ -215,9 +251,7 @@ void Records::answer_headless(const Service& service, const Slices& slices, std:
       }
     }
   }
-  // A headless service that has nobody does not resolve.
-  if (!known || (host.empty() && is_headless(service) && slices.empty()))
-    answer.code = Code::NxDomain;
+  if (!known) answer.code = Code::NxDomain;
 }
 
 void Records::answer_srv(const Service& service, const Slices& slices, std::string_view port,
@@ -227,7 +261,7 @@ void Records::answer_srv(const Service& service, const Slices& slices, std::stri
     for (const auto& candidate : service.spec.ports) {
       if (lower(candidate.name) != port || lower(candidate.protocol) != protocol) continue;
       known = true;
-      if (!wants(query, Type::Srv)) continue;
+      if (!query.is_for(Type::Srv)) continue;
       const std::string target = service_name(service);
       answer.answers.push_back(
           {query.name, Type::Srv, kTtl,
@@ -237,6 +271,7 @@ void Records::answer_srv(const Service& service, const Slices& slices, std::stri
     }
   } else {
     for (const auto& slice : slices) {
+      if (!has_addresses(*slice)) continue;
       for (const auto& candidate : slice->ports) {
         if (lower(candidate.name.value_or("")) != port ||
             lower(candidate.protocol.value_or("TCP")) != protocol)
@@ -244,7 +279,7 @@ void Records::answer_srv(const Service& service, const Slices& slices, std::stri
         for (const auto& endpoint : slice->endpoints) {
           if (!is_listed(endpoint)) continue;
           known = true;
-          if (!wants(query, Type::Srv)) continue;
+          if (!query.is_for(Type::Srv)) continue;
           const std::string target = endpoint_host(endpoint) + "." + service_name(service);
           answer.answers.push_back(
               {query.name, Type::Srv, kTtl,
@@ -285,14 +320,14 @@ std::optional<Answer> Records::answer_reverse(const Query& query) const {
   Answer answer;
   const auto services = services_.by_index<Service>(kByAddress, *ip);
   for (const auto& service : services)
-    answer.answers.push_back(
-        {query.name, Type::Ptr, kTtl, name_data(service_name(*service))});
+    answer.answers.push_back({query.name, Type::Ptr, kTtl, name_data(service_name(*service))});
   if (services.empty()) {
     for (const auto& slice : slices_.by_index<EndpointSlice>(kByAddress, *ip)) {
       const auto label = slice->metadata.labels.find(kServiceName);
       if (label == slice->metadata.labels.end()) continue;
       for (const auto& endpoint : slice->endpoints) {
-        if (!endpoint.hostname || std::ranges::find(endpoint.addresses, *ip) == endpoint.addresses.end())
+        if (!endpoint.hostname || !is_listed(endpoint) ||
+            std::ranges::find(endpoint.addresses, *ip, canonical) == endpoint.addresses.end())
           continue;
         answer.answers.push_back({query.name, Type::Ptr, kTtl,
                                   name_data(*endpoint.hostname + "." + label->second + "." +
@@ -302,7 +337,7 @@ std::optional<Answer> Records::answer_reverse(const Query& query) const {
   }
   // Not one of ours: somebody else may know.
   if (answer.answers.empty()) return std::nullopt;
-  if (!wants(query, Type::Ptr)) answer.answers.clear();
+  if (!query.is_for(Type::Ptr)) answer.answers.clear();
   return answer;
 }
 

@@ -24,9 +24,11 @@ class Records {
  private:
   using Slices = std::vector<std::shared_ptr<const discovery::v1::EndpointSlice>>;
 
-  void answer_service(std::string_view relative, Type type, const Query& query,
-                      Answer& answer) const;
-  void answer_cluster_ip(const core::v1::Service& service, const Query& query, Answer& answer) const;
+  // The addresses of the name server itself; `query` null: all, else those it asks for.
+  void add_name_server(std::vector<Record>& to, const Query* query) const;
+  void answer_service(std::string_view relative, const Query& query, Answer& answer) const;
+  void answer_cluster_ip(const core::v1::Service& service, const Query& query,
+                         Answer& answer) const;
   void answer_headless(const core::v1::Service& service, const Slices& slices,
                        std::string_view host, const Query& query, Answer& answer) const;
   void answer_srv(const core::v1::Service& service, const Slices& slices, std::string_view port,

@@ -4,6 +4,7 @@
 #include "api/core/v1.h"
 #include "api/discovery/v1.h"
 #include "base/log.h"
+#include "dns/framing.h"
 #include "pki/certificate.h"
 
 namespace keelson::dns {
@@ -11,21 +12,25 @@ namespace {
 
 constexpr std::size_t kConnectionsMax = 200;
 constexpr auto kConnectionIdle = std::chrono::seconds(10);
-constexpr std::size_t kTcpMessageMax = 65'535;
+constexpr int kAliasesMax = 8;
 
-std::vector<std::string> host_nameservers(const std::string& path) {
-  const auto text = pki::read_file(path);
-  return text ? parse_nameservers(*text) : std::vector<std::string>();
+std::vector<NameServer> upstreams(const ServerOptions& options) {
+  if (!options.upstreams.empty()) return options.upstreams;
+  std::vector<NameServer> servers;
+  const auto text = pki::read_file(options.resolv_conf);
+  if (!text) return servers;
+  for (auto& address : parse_nameservers(*text)) {
+    // A question must not come back to where it was asked.
+    if (address != options.cluster_ip) servers.push_back({std::move(address)});
+  }
+  return servers;
 }
 
-Task<Result<bool>> read_exactly(net::Stream& stream, std::span<char> into) {
-  std::size_t used = 0;
-  while (used < into.size()) {
-    CO_TRY(const std::size_t count, co_await stream.read(into.subspan(used)));
-    if (count == 0) co_return false;
-    used += count;
-  }
-  co_return true;
+// The name that an alias leads to, if an address is asked for and the answer ends with the alias.
+std::optional<std::string> open_alias(const Query& query, const Answer& answer) {
+  if (!query.is_for(Type::A) && !query.is_for(Type::Aaaa)) return std::nullopt;
+  if (answer.answers.empty() || answer.answers.back().type != Type::Cname) return std::nullopt;
+  return name_of_data(answer.answers.back().data);
 }
 
 }  // namespace
@@ -38,7 +43,7 @@ Server::Server(client::Client& client, net::Runtime& runtime, Executor& executor
       random_(make_system_random()),
       informers_(client, executor),
       records_(informers_, options_.cluster_domain),
-      forwarder_(runtime, executor, *random_, host_nameservers(options_.resolv_conf)),
+      forwarder_(runtime, executor, *random_, upstreams(options_)),
       tasks_(executor) {}
 
 Server::~Server() = default;
@@ -77,52 +82,83 @@ Task<Result<void>> Server::serve_udp() {
     std::vector<net::Datagram> responses;
     for (auto& datagram : datagrams) {
       ++counts_.queries;
-      const auto query = parse_query(datagram.bytes);
+      auto query = parse_query(datagram.bytes);
       if (!query) {
         ++counts_.malformed;
+        std::string error = format_error(datagram.bytes);
+        if (!error.empty()) responses.push_back({std::move(datagram.peer), std::move(error)});
         continue;
       }
       // The cluster's own names need no wait: answered in the same batch.
-      if (query->opcode == 0 && query->class_ == 1) {
-        if (auto answer = records_.answer(*query)) {
-          responses.push_back({datagram.peer, write_answer(*query, *answer, query->udp_size)});
-          continue;
-        }
+      if (const auto answer = answer_at_once(*query)) {
+        responses.push_back(
+            {std::move(datagram.peer), write_answer(*query, *answer, query->udp_size)});
+        continue;
       }
-      tasks_.start(forward_udp(this, std::move(datagram)));
+      tasks_.start(answer_udp(this, std::move(datagram.peer), std::move(*query)));
     }
     if (!responses.empty()) udp_->send(responses);
   }
 }
 
-Task<void> Server::forward_udp(Server* self, net::Datagram datagram) {
-  std::string response = co_await self->respond(std::move(datagram.bytes), true);
-  if (!response.empty()) self->udp_->send({{datagram.peer, std::move(response)}});
+Task<void> Server::answer_udp(Server* self, net::DatagramAddress peer, Query query) {
+  const std::size_t size_max = query.udp_size;
+  std::string response = co_await self->answer(std::move(query), size_max);
+  self->udp_->send({{std::move(peer), std::move(response)}});
 }
 
-Task<std::string> Server::respond(std::string message, bool udp) {
-  const auto query = parse_query(message);
-  if (!query) {
-    ++counts_.malformed;
-    co_return std::string();
+std::optional<Answer> Server::answer_at_once(const Query& query) const {
+  const auto refuse = [](Code code) { return Answer{.code = code, .authoritative = false}; };
+  if (query.edns_version != 0) return refuse(Code::BadVersion);
+  if (query.opcode != 0) return refuse(Code::NotImp);
+  // RFC 8482: nobody needs all that there is, but for attacks on others.
+  if (query.class_ != 1 || query.is_for(Type::Any) || query.is_for(Type::Axfr) ||
+      query.is_for(Type::Ixfr))
+    return refuse(Code::Refused);
+  auto answer = records_.answer(query);
+  if (answer && open_alias(query, *answer)) return std::nullopt;
+  return answer;
+}
+
+Task<std::string> Server::answer(Query query, std::size_t size_max) {
+  if (const auto answer = answer_at_once(query)) co_return write_answer(query, *answer, size_max);
+  if (auto answer = records_.answer(query)) {
+    Answer whole = co_await follow_aliases(query, std::move(*answer));
+    co_return write_answer(query, whole, size_max);
   }
-  const std::size_t size_max = udp ? query->udp_size : kTcpMessageMax;
-  if (query->opcode != 0)
-    co_return write_answer(*query, {.code = Code::NotImp, .authoritative = false}, size_max);
-  if (query->class_ != 1)
-    co_return write_answer(*query, {.code = Code::Refused, .authoritative = false}, size_max);
-  if (auto answer = records_.answer(*query)) co_return write_answer(*query, *answer, size_max);
   ++counts_.forwarded;
-  auto response = co_await forwarder_.ask(*query, std::move(message));
+  auto response = co_await forwarder_.ask(query);
   if (!response)
-    co_return write_answer(*query, {.code = Code::ServFail, .authoritative = false}, size_max);
-  if (response->size() > size_max) {
-    // Says that there is more, by TCP; an empty answer is enough for that.
-    std::string cut = write_answer(*query, {.authoritative = false}, size_max);
-    cut[2] = static_cast<char>(cut[2] | 0x02);
-    co_return cut;
+    co_return write_answer(query, {.code = Code::ServFail, .authoritative = false}, size_max);
+  co_return fit_response(query, std::move(*response), size_max);
+}
+
+Task<Answer> Server::follow_aliases(Query query, Answer answer) {
+  for (int i = 0; i < kAliasesMax; ++i) {
+    auto target = open_alias(query, answer);
+    if (!target) co_return answer;
+    Query next = query;
+    next.name = std::move(*target);
+    next.question = question_of(next.name, next.type);
+    std::vector<Record> found;
+    if (auto more = records_.answer(next)) {
+      answer.code = more->code;
+      answer.authority = std::move(more->authority);
+      found = std::move(more->answers);
+    } else {
+      ++counts_.forwarded;
+      const auto response = co_await forwarder_.ask(std::move(next));
+      if (!response) break;
+      // Whoever was asked has gone the rest of the way.
+      answer.code = code_of(*response);
+      found = address_records(*response);
+      answer.answers.insert(answer.answers.end(), found.begin(), found.end());
+      co_return answer;
+    }
+    if (found.empty()) co_return answer;
+    answer.answers.insert(answer.answers.end(), found.begin(), found.end());
   }
-  co_return std::move(*response);
+  co_return Answer{.code = Code::ServFail, .authoritative = false};
 }
 
 Task<Result<void>> Server::serve_tcp() {
@@ -139,22 +175,20 @@ Task<Result<void>> Server::serve_tcp() {
 
 Task<void> Server::serve_connection(Server* self, std::unique_ptr<net::Stream> stream) {
   while (true) {
-    char length[2];
-    const auto more = co_await with_timeout(kConnectionIdle, read_exactly(*stream, length));
-    if (!more || !*more) break;
-    std::string message(static_cast<std::size_t>(static_cast<unsigned char>(length[0])) << 8 |
-                            static_cast<unsigned char>(length[1]),
-                        '\0');
-    const auto whole = co_await with_timeout(kConnectionIdle, read_exactly(*stream, message));
-    if (!whole || !*whole) break;
+    auto message = co_await with_timeout(kConnectionIdle, read_framed(*stream));
+    if (!message || !*message) break;
     ++self->counts_.queries;
-    const std::string response = co_await self->respond(std::move(message), false);
+    auto query = parse_query(**message);
+    std::string response;
+    if (query) {
+      response = co_await self->answer(std::move(*query), kTcpMessageMax);
+    } else {
+      ++self->counts_.malformed;
+      response = format_error(**message);
+    }
     if (response.empty()) break;
-    std::string framed;
-    framed += static_cast<char>(response.size() >> 8);
-    framed += static_cast<char>(response.size() & 0xff);
-    framed += response;
-    if (!co_await stream->write(framed)) break;
+    // A client that does not take its answers is none.
+    if (!co_await with_timeout(kConnectionIdle, write_framed(*stream, std::move(response)))) break;
   }
   stream->close();
   --self->connections_;

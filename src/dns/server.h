@@ -21,6 +21,8 @@ struct ServerOptions {
   std::uint16_t port = 10053;  // 0: any.
   std::string node_name;
   std::string resolv_conf = "/etc/resolv.conf";
+  std::vector<NameServer>
+      upstreams;  // Where all other names are asked; empty: those of resolv_conf.
 };
 
 struct ServerCounts {
@@ -41,10 +43,14 @@ class Server {
   const ServerCounts& counts() const { return counts_; }
 
  private:
-  // The response to one message; empty: none is to be sent. `size_max`: what the transport takes.
-  Task<std::string> respond(std::string message, bool udp);
+  // Nothing: somebody else has to be asked.
+  std::optional<Answer> answer_at_once(const Query& query) const;
+  // The response; `size_max`: what the transport takes.
+  Task<std::string> answer(Query query, std::size_t size_max);
+  // With what the alias at its end leads to, in the cluster or elsewhere.
+  Task<Answer> follow_aliases(Query query, Answer answer);
   Task<Result<void>> serve_udp();
-  static Task<void> forward_udp(Server* self, net::Datagram datagram);
+  static Task<void> answer_udp(Server* self, net::DatagramAddress peer, Query query);
   Task<Result<void>> serve_tcp();
   static Task<void> serve_connection(Server* self, std::unique_ptr<net::Stream> stream);
   static Task<void> publish(Server* self);
