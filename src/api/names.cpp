@@ -107,7 +107,7 @@ std::string regex_message(std::string_view message, std::string_view regex,
   std::string_view lead = "e.g. '";
   for (std::string_view example : examples) {
     text.append(lead).append(example).append("', ");
-    lead = "or '";
+    lead = " or '";  // Source: upstream, which has two spaces there.
   }
   text.append("regex used for validation is '").append(regex).append("')");
   return text;

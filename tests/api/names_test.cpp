@@ -100,7 +100,7 @@ TEST(Names, ExplainInUpstreamsWords) {
   const Row rows[] = {
       {validate_dns1123_label("Bad"),
        {"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and "
-        "must start and end with an alphanumeric character (e.g. 'my-name', or '123-abc', regex "
+        "must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex "
         "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"}},
       {validate_dns1123_label("a.b"), {"must not contain dots"}},
       {validate_dns1123_label(std::string(64, 'a')), {"must be no more than 63 characters"}},
@@ -116,17 +116,18 @@ TEST(Names, ExplainInUpstreamsWords) {
       {validate_qualified_name("/a b"),
        {"prefix part must be non-empty",
         "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and "
-        "end with an alphanumeric character (e.g. 'MyName', or 'my.name', or '123-abc', regex "
+        "end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex "
         "used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"}},
       {validate_qualified_name("a/b/c"),
        {"a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must "
-        "start and end with an alphanumeric character (e.g. 'MyName', or 'my.name', or '123-abc', "
+        "start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
+        "'123-abc', "
         "regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional "
         "DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"}},
       {validate_label_value("a b"),
        {"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
         "'.', and must start and end with an alphanumeric character (e.g. 'MyValue', or "
-        "'my_value', or '12345', regex used for validation is "
+        "'my_value',  or '12345', regex used for validation is "
         "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"}},
       {validate_port_name("-"),
        {"must contain at least one letter (a-z)", "must not begin or end with a hyphen"}},

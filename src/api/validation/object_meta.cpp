@@ -12,6 +12,7 @@
 namespace keelson::api {
 namespace {
 
+constexpr std::string_view kKubernetes = "kubernetes";
 constexpr std::string_view kOrphan = "orphan";
 constexpr std::string_view kForeground = "foregroundDeletion";
 constexpr std::size_t kSubresourceLengthMax = 256;
@@ -197,6 +198,16 @@ FieldErrors validate_finalizers(const std::vector<std::string>& finalizers, cons
   if (std::ranges::find(finalizers, kOrphan) != finalizers.end() &&
       std::ranges::find(finalizers, kForeground) != finalizers.end()) {
     errors.invalid(path, finalizers, "finalizer orphan and foregroundDeletion cannot be both set");
+  }
+  return errors;
+}
+
+FieldErrors validate_builtin_finalizer(std::string_view finalizer, const FieldPath& path) {
+  FieldErrors errors;
+  if (finalizer.find('/') == std::string_view::npos && finalizer != kKubernetes &&
+      finalizer != kOrphan && finalizer != kForeground) {
+    errors.invalid(path, finalizer,
+                   "name is neither a standard finalizer name nor is it fully qualified");
   }
   return errors;
 }

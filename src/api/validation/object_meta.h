@@ -35,6 +35,8 @@ FieldErrors validate_annotations(const StringMapView& annotations, const FieldPa
 FieldErrors validate_owner_references(const std::vector<meta::v1::OwnerReference>& owners,
                                       const FieldPath& path);
 FieldErrors validate_finalizers(const std::vector<std::string>& finalizers, const FieldPath& path);
+// Of a built-in kind: has a domain, or is one that Kubernetes itself knows.
+FieldErrors validate_builtin_finalizer(std::string_view finalizer, const FieldPath& path);
 FieldErrors validate_managed_fields(const std::vector<meta::v1::ManagedFieldsEntry>& entries,
                                     const FieldPath& path);
 // The fieldManager parameter of a write.
