@@ -51,8 +51,43 @@ const Base& base_of(std::string_view kind) {
       {"ClusterRoleBinding",
        {"rbac.authorization.k8s.io", "v1", "clusterrolebindings",
         R"("roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"view"})"}},
+      {"ClusterRole",
+       {"rbac.authorization.k8s.io", "v1", "clusterroles",
+        R"("rules":[{"verbs":["get"],"nonResourceURLs":["/healthz"]}])"}},
       {"NetworkPolicy",
        {"networking.k8s.io", "v1", "networkpolicies", R"("spec":{"podSelector":{}})"}},
+      {"Ingress",
+       {"networking.k8s.io", "v1", "ingresses",
+        R"("spec":{"defaultBackend":{"service":{"name":"web","port":{"number":80}}}})"}},
+      {"IngressClass",
+       {"networking.k8s.io", "v1", "ingressclasses", R"("spec":{"controller":"example.com/a"})"}},
+      {"Namespace", {"", "v1", "namespaces", R"("spec":{"finalizers":["kubernetes"]})"}},
+      {"Node", {"", "v1", "nodes", R"("spec":{})"}},
+      {"ServiceAccount", {"", "v1", "serviceaccounts", R"("secrets":[])"}},
+      {"Event",
+       {"", "v1", "events", R"("involvedObject":{"namespace":"default"},"reason":"Seen")"}},
+      {"Lease", {"coordination.k8s.io", "v1", "leases", R"("spec":{"leaseDurationSeconds":40})"}},
+      {"Endpoints",
+       {"", "v1", "endpoints",
+        R"("subsets":[{"addresses":[{"ip":"10.0.0.1"}],"ports":[{"port":80}]}])"}},
+      {"EndpointSlice",
+       {"discovery.k8s.io", "v1", "endpointslices",
+        R"("addressType":"IPv4","endpoints":[{"addresses":["10.0.0.1"]}],"ports":[{"port":80}])"}},
+      {"LimitRange",
+       {"", "v1", "limitranges", R"("spec":{"limits":[{"type":"Container","max":{"cpu":"2"}}]})"}},
+      {"ResourceQuota", {"", "v1", "resourcequotas", R"("spec":{"hard":{"pods":"10"}})"}},
+      {"PodTemplate", {"", "v1", "podtemplates", R"("template":)" + std::string(kTemplate)}},
+      {"PodDisruptionBudget",
+       {"policy", "v1", "poddisruptionbudgets", R"("spec":{"minAvailable":1})"}},
+      {"CronJob",
+       {"batch", "v1", "cronjobs",
+        R"("spec":{"schedule":"*/5 * * * *","jobTemplate":{"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"web","image":"web:1"}]}}}}})"}},
+      {"HorizontalPodAutoscaler",
+       {"autoscaling", "v2", "horizontalpodautoscalers",
+        R"("spec":{"scaleTargetRef":{"kind":"Deployment","name":"web"},"maxReplicas":3})"}},
+      {"RuntimeClass", {"node.k8s.io", "v1", "runtimeclasses", R"("handler":"runc")"}},
+      {"StorageClass",
+       {"storage.k8s.io", "v1", "storageclasses", R"("provisioner":"example.com/disk")"}},
   };
   return kBases.at(kind);
 }
@@ -71,9 +106,10 @@ const Strategy& strategy_of(const api::Document& object) {
 api::Document given(std::string_view kind, std::string_view patch) {
   const Base& base = base_of(kind);
   const api::Resource& resource = resource_of_kind(kind);
-  auto document =
-      api::parse_json(R"({"apiVersion":")" + resource.api_version() + R"(","kind":")" +
-                      std::string(kind) + R"(","metadata":{"name":"web"},)" + base.rest + "}");
+  auto document = api::parse_json(R"({"apiVersion":")" + resource.api_version() + R"(","kind":")" +
+                                  std::string(kind) + R"(","metadata":{"name":"web")" +
+                                  (resource.namespaced ? R"(,"namespace":"default")" : "") + "}," +
+                                  base.rest + "}");
   const auto changes = api::parse_json(patch);
   EXPECT_TRUE(document && changes) << patch;
   if (!document || !changes) return {};
@@ -96,6 +132,28 @@ Texts validated(const api::Document& object) { return texts(strategy_of(object).
 
 Texts validated_update(const api::Document& now, const api::Document& before) {
   return texts(strategy_of(now).validate_update(now, before));
+}
+
+Texts validated_create(const api::Document& object, std::string_view group) {
+  CallContext call;
+  call.info.group = group;
+  return texts(strategy_of(object).validate_create(object, call));
+}
+
+Texts validated_update_by(const api::Document& now, const api::Document& before,
+                          std::string_view group) {
+  CallContext call;
+  call.info.group = group;
+  return texts(strategy_of(now).validate_update_by(now, before, call));
+}
+
+Texts validated_status_update(const api::Document& now, const api::Document& before) {
+  return texts(strategy_of(now).validate_status_update(now, before));
+}
+
+Texts validated_subresource_update(const api::Document& now, const api::Document& before,
+                                   std::string_view subresource) {
+  return texts(strategy_of(now).validate_subresource_update(now, before, subresource));
 }
 
 void prepare_for_create(api::Document& object) {

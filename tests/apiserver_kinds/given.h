@@ -20,6 +20,13 @@ using Texts = std::vector<std::string>;
 Texts texts(const api::FieldErrors& errors);
 Texts validated(const api::Document& object);
 Texts validated_update(const api::Document& now, const api::Document& before);
+// As asked for by the version of that group.
+Texts validated_create(const api::Document& object, std::string_view group = {});
+Texts validated_update_by(const api::Document& now, const api::Document& before,
+                          std::string_view group);
+Texts validated_status_update(const api::Document& now, const api::Document& before);
+Texts validated_subresource_update(const api::Document& now, const api::Document& before,
+                                   std::string_view subresource);
 
 // As the registry does for a new object.
 void prepare_for_create(api::Document& object);

@@ -25,7 +25,9 @@ TEST(ServiceValidation, RefusesInUpstreamsWords) {
            {R"(spec.externalTrafficPolicy: Invalid value: "Local": may only be set for )"
             "externally-accessible services"}},
       });
-  EXPECT_EQ(validated(given("Service", R"({"spec":{"clusterIP":"None","ports":[]}})")), Texts());
+  EXPECT_EQ(validated(given("Service",
+                            R"({"spec":{"clusterIP":"None","clusterIPs":["None"],"ports":[]}})")),
+            Texts());
 }
 
 TEST(ServiceUpdate, KeepsTheClusterIp) {
@@ -79,12 +81,56 @@ TEST(DeploymentValidation, RefusesInUpstreamsWords) {
           {R"({"spec":{"strategy":{"type":"Recreate","rollingUpdate":{"maxSurge":1}}}})",
            {"spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is "
             "'Recreate'"}},
+          {R"({"spec":{"strategy":{"rollingUpdate":{"maxUnavailable":"101%","maxSurge":"200%"}}}})",
+           {R"(spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not be )"
+            "greater than 100%"}},
+          {R"({"spec":{"template":{"metadata":{"labels":{"app":"web","a b":"c"}}}}})",
+           {R"(spec.template.labels: Invalid value: "a b": name part must consist of alphanumeric )"
+            "characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+            "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+            "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"}},
           {R"({"spec":{"progressDeadlineSeconds":5,"minReadySeconds":5}})",
            {"spec.progressDeadlineSeconds: Invalid value: 5: must be greater than "
             "minReadySeconds"}},
           {R"({"spec":{"template":{"spec":{"containers":[{"name":"web"}]}}}})",
            {"spec.template.spec.containers[0].image: Required value"}},
       });
+}
+
+TEST(DaemonSetValidation, RollsEitherWay) {
+  expect_refused(
+      "DaemonSet",
+      {{R"({"spec":{"updateStrategy":{"rollingUpdate":{"maxSurge":1}}}})",
+        {"spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when "
+         "maxUnavailable is non-zero"}},
+       {R"({"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":0}}}})",
+        {"spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when "
+         "maxSurge is 0"}}});
+}
+
+TEST(WorkloadStatus, CountsPartsOfTheWhole) {
+  for (const std::string_view kind : {"Deployment", "ReplicaSet"}) {
+    EXPECT_EQ(
+        validated_status_update(given(kind, R"({"status":{"replicas":1,"readyReplicas":2}})"),
+                                given(kind)),
+        Texts{"status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas"})
+        << kind;
+    EXPECT_EQ(
+        validated_status_update(
+            given(kind, R"({"status":{"replicas":2,"readyReplicas":1,"availableReplicas":2}})"),
+            given(kind)),
+        Texts{"status.availableReplicas: Invalid value: 2: cannot be greater than "
+              "readyReplicas"})
+        << kind;
+  }
+  EXPECT_EQ(validated_status_update(given("Deployment"),
+                                    given("Deployment", R"({"status":{"collisionCount":2}})")),
+            Texts{"status.collisionCount: Invalid value: 0: cannot be decremented"});
+}
+
+TEST(PodTemplateValidation, LooksIntoTheTemplate) {
+  expect_refused("PodTemplate", {{R"({"template":{"spec":{"containers":[]}}})",
+                                  {"template.spec.containers: Required value"}}});
 }
 
 TEST(WorkloadUpdate, KeepsTheSelector) {
@@ -125,6 +171,11 @@ TEST(SecretValidation, AsksForWhatTheTypeNeeds) {
                       {"data[tls.crt]: Required value", "data[tls.key]: Required value"}},
                      {R"({"type":"kubernetes.io/dockerconfigjson"})",
                       {"data[.dockerconfigjson]: Required value"}},
+                     {R"({"type":"kubernetes.io/ssh-auth","data":{"ssh-privatekey":""}})",
+                      {"data[ssh-privatekey]: Required value"}},
+                     {R"({"type":"kubernetes.io/dockercfg","data":{".dockercfg":"W10="}})",
+                      {R"(data[.dockercfg]: Invalid value: "<secret contents redacted>": json: )"
+                       "cannot unmarshal array into Go value of type map[string]interface {}"}},
                      {R"({"type":"kubernetes.io/basic-auth"})",
                       {"data[username]: Required value", "data[password]: Required value"}},
                      {R"({"type":"kubernetes.io/service-account-token"})",
@@ -152,6 +203,14 @@ TEST(RbacValidation, RefusesInUpstreamsWords) {
                {R"({"rules":[{"verbs":["get"],"resources":["pods"]}]})",
                 {"rules[0].apiGroups: Required value: resource rules must supply at least one api "
                  "group"}}});
+  expect_refused(
+      "ClusterRole",
+      {{R"({"aggregationRule":{}})",
+        {"aggregationRule.clusterRoleSelectors: Required value: at least one "
+         "clusterRoleSelector required if aggregationRule is non-nil"}},
+       {R"({"rules":[{"verbs":["get"],"resources":["pods"],"nonResourceURLs":["/a"]}]})",
+        {R"(rules[0].nonResourceURLs: Invalid value: ["/a"]: rules cannot apply to both )"
+         "regular resources and non-resource URLs"}}});
   expect_refused(
       "ClusterRoleBinding",
       {{R"({"roleRef":{"kind":"Role"}})",
@@ -208,6 +267,50 @@ TEST(VolumeValidation, RefusesInUpstreamsWords) {
   expect_refused("PersistentVolume",
                  {{R"({"spec":{"capacity":null}})", {"spec.capacity: Required value"}},
                   {R"({"spec":{"accessModes":null}})", {"spec.accessModes: Required value"}}});
+}
+
+TEST(ClaimUpdate, GrowsOnceItIsBound) {
+  const auto claim = [](std::string_view size, std::string_view phase,
+                        std::string_view more = "\"volumeMode\":\"Filesystem\"") {
+    return given("PersistentVolumeClaim", R"({"spec":{"resources":{"requests":{"storage":")" +
+                                              std::string(size) + R"("}},)" + std::string(more) +
+                                              R"(},"status":{"phase":")" + std::string(phase) +
+                                              R"(","capacity":{"storage":"1Gi"}}})");
+  };
+  const std::string immutable =
+      "spec: Forbidden: spec is immutable after creation except resources.requests and "
+      "volumeAttributesClassName for bound claims";
+  EXPECT_EQ(validated_update(claim("2Gi", "Bound"), claim("1Gi", "Bound")), Texts());
+  EXPECT_EQ(validated_update(claim("2Gi", "Pending"), claim("1Gi", "Pending")), Texts{immutable});
+  EXPECT_EQ(validated_update(claim("1Gi", "Bound"), claim("2Gi", "Bound")),
+            Texts{"spec.resources.requests.storage: Forbidden: field can not be less than "
+                  "status.capacity"});
+  EXPECT_EQ(
+      validated_update(claim("1Gi", "Pending", R"("volumeName":"v")"), claim("1Gi", "Pending")),
+      Texts());
+  EXPECT_EQ(validated_update(claim("1Gi", "Bound", R"("volumeName":"w")"),
+                             claim("1Gi", "Bound", R"("volumeName":"v")")),
+            Texts{immutable});
+}
+
+TEST(PriorityClassValidation, KeepsTheHighestForTheSystem) {
+  expect_refused(
+      "PriorityClass",
+      {{R"({"value":1000000001})",
+        {"value: Forbidden: maximum allowed value of a user defined priority is 1000000000"}},
+       {R"({"metadata":{"name":"system-mine"}})",
+        {"metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for "
+         "system use only. error: system-mine is not a known system priority class"}},
+       {R"({"metadata":{"name":"system-node-critical"}})",
+        {"metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for "
+         "system use only. error: value of system-node-critical PriorityClass must be "
+         "2000001000"}}});
+}
+
+TEST(RuntimeClassUpdate, KeepsTheHandler) {
+  EXPECT_EQ(
+      validated_update(given("RuntimeClass", R"({"handler":"other"})"), given("RuntimeClass")),
+      Texts{R"(handler: Invalid value: "other": field is immutable)"});
 }
 
 TEST(PriorityClassUpdate, KeepsTheValue) {

@@ -23,6 +23,8 @@ bool Strategy::prepare_for_update(api::Document& now, const api::Document& befor
   return differs(now, before) || differs(before, now);
 }
 
+void Strategy::prepare_for_status_update(api::Document&, const api::Document&) const {}
+
 std::vector<std::string> Strategy::validate_name(std::string_view name, bool prefix) const {
   return api::name_is_dns_subdomain(name, prefix);
 }
@@ -33,6 +35,15 @@ api::FieldErrors Strategy::validate(const api::Document& object) const {
 
 api::FieldErrors Strategy::validate_update(const api::Document& now, const api::Document&) const {
   return validate(now);
+}
+
+api::FieldErrors Strategy::validate_create(const api::Document& object, const CallContext&) const {
+  return validate(object);
+}
+
+api::FieldErrors Strategy::validate_update_by(const api::Document& now, const api::Document& before,
+                                              const CallContext&) const {
+  return validate_update(now, before);
 }
 
 api::FieldErrors Strategy::validate_subresource_update(const api::Document& now,

@@ -22,13 +22,17 @@ class Strategy {
   virtual ~Strategy() = default;
 
   // Brings a new object into its first state: drops what clients may not set. The generic part has
-  // dropped `status` of kinds with a status subresource, and set generation 1, uid and times.
+  // dropped `status` of kinds with a status subresource (unless keeps_status_of_new()), and set
+  // generation 1, uid and times.
   virtual void prepare_for_create(api::Document& object, const CallContext& call) const;
   // Carries over what an update may not change. The generic part has kept `status` (or, for an
   // update of /status, everything else) and system metadata; it raises generation when this returns
   // true. The default: anything outside metadata and status changed.
   virtual bool prepare_for_update(api::Document& now, const api::Document& before,
                                   const CallContext& call) const;
+
+  // Likewise for an update of /status.
+  virtual void prepare_for_status_update(api::Document& now, const api::Document& before) const;
 
   // Name rules for this kind; messages, empty when fine. Default: DNS-1123 subdomain.
   virtual std::vector<std::string> validate_name(std::string_view name, bool prefix) const;
@@ -38,6 +42,12 @@ class Strategy {
   virtual api::FieldErrors validate(const api::Document& object) const;
   virtual api::FieldErrors validate_update(const api::Document& now,
                                            const api::Document& before) const;
+  // Where some rules hold for new objects only, or for some versions of the API only. Default: as
+  // the two above.
+  virtual api::FieldErrors validate_create(const api::Document& object,
+                                           const CallContext& call) const;
+  virtual api::FieldErrors validate_update_by(const api::Document& now, const api::Document& before,
+                                              const CallContext& call) const;
   virtual api::FieldErrors validate_status_update(const api::Document& now,
                                                   const api::Document& before) const;
   // An update through a subresource whose body is the object itself, other than /status, or that
@@ -59,6 +69,8 @@ class Strategy {
   // Keeps a deleted object for another reason than metadata.finalizers (a namespace: its
   // spec.finalizers). May change it, to show that it is going. False: nothing keeps it.
   virtual bool holds_deletion(api::Document& object) const;
+  // Whether a new object may say how it is: its creator is who knows.
+  virtual bool keeps_status_of_new() const { return false; }
   // Whether an update of /status may change labels, annotations and finalizers, as upstream's core
   // kinds let it.
   virtual bool status_updates_metadata(const api::Resource& resource) const;

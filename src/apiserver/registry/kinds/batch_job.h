@@ -2,9 +2,15 @@
 // Jobs choose their pods by their own uid, unless the user does.
 #pragma once
 
+#include "api/batch/v1.h"
 #include "apiserver/registry/strategy.h"
 
 namespace keelson::apiserver {
+
+// What holds for a Job wherever it comes from; its selector is not looked at. Source: upstream,
+// pkg/apis/batch/validation, validateJobSpec.
+void check_job_spec(const batch::v1::JobSpec& spec, const api::FieldPath& path,
+                    api::FieldErrors& errors);
 
 class JobStrategy : public Strategy {
  public:

@@ -2,6 +2,7 @@
 #include "apiserver/registry/kinds/core_config.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "api/codec/json.h"
 #include "api/names.h"
@@ -52,14 +53,31 @@ FieldErrors validate_frozen(const api::Document& now, const api::Document& befor
 struct TypeRule {
   std::string_view type, key;
   bool json = false;
+  bool filled = false;  // Empty is as good as missing.
 };
 constexpr TypeRule kTypeRules[] = {
     {"kubernetes.io/dockercfg", ".dockercfg", true},
     {"kubernetes.io/dockerconfigjson", ".dockerconfigjson", true},
-    {"kubernetes.io/ssh-auth", "ssh-privatekey"},
+    {"kubernetes.io/ssh-auth", "ssh-privatekey", false, true},
     {"kubernetes.io/tls", "tls.crt"},
     {"kubernetes.io/tls", "tls.key"},
 };
+
+// Of a base64 text that has to be a JSON object.
+std::optional<std::string> find_json_error(std::string_view base64) {
+  const auto text = api::base64_decode(base64);
+  if (!text) return text.error().message();
+  if (text->empty()) return "unexpected end of JSON input";
+  const auto parsed = api::parse_json(*text);
+  if (!parsed) return parsed.error().message();
+  if (parsed->is_object() || parsed->is_null()) return std::nullopt;
+  const std::string_view kind = parsed->is_array()    ? "array"
+                                : parsed->is_string() ? "string"
+                                : parsed->is_bool()   ? "bool"
+                                                      : "number";
+  return "json: cannot unmarshal " + std::string(kind) +
+         " into Go value of type map[string]interface {}";
+}
 
 void validate_type(const api::Document& secret, FieldErrors& errors) {
   const FieldPath path("data");
@@ -68,12 +86,13 @@ void validate_type(const api::Document& secret, FieldErrors& errors) {
   for (const TypeRule& rule : kTypeRules) {
     if (rule.type != type) continue;
     const auto* value = data.if_contains(rule.key);
-    if (value == nullptr) {
+    const auto* text = value == nullptr ? nullptr : value->if_string();
+    if (value == nullptr || (rule.filled && text != nullptr && text->empty())) {
       errors.required(path.key(rule.key));
-    } else if (rule.json && value->is_string()) {
-      const auto text = api::base64_decode(std::string_view(value->get_string()));
-      const auto parsed = text ? api::parse_json(*text) : Result<api::Document>(fail(text.error()));
-      if (!parsed) errors.invalid(path.key(rule.key), kRedacted, parsed.error().message());
+    } else if (rule.json && text != nullptr) {
+      if (const auto error = find_json_error(std::string_view(*text))) {
+        errors.invalid(path.key(rule.key), kRedacted, *error);
+      }
     }
   }
   if (type == "kubernetes.io/basic-auth" && !data.contains("username") &&

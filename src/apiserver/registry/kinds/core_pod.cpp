@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/registry/kinds/core_pod.h"
 
-#include <algorithm>
 #include <optional>
 
-#include "api/codec/json.h"
 #include "api/core/v1.h"
+#include "apiserver/registry/kinds/pod_changes.h"
 #include "apiserver/registry/kinds/pod_spec.h"
-#include "apiserver/registry/kinds/schema_check.h"
+#include "apiserver/registry/kinds/typed_check.h"
 #include "apiserver/registry/metadata.h"
 #include "podspec/resources.h"
 
@@ -17,13 +16,6 @@ namespace {
 namespace json = boost::json;
 using api::FieldErrors;
 using api::FieldPath;
-using core::v1::PodSpec;
-
-FieldErrors undecodable(const Status& error) {
-  FieldErrors errors;
-  errors.internal({}, error.message());
-  return errors;
-}
 
 // Source: upstream, validateContainersOnlyForPod: templates may be sloppier.
 void check_images(const std::vector<core::v1::Container>& containers, const FieldPath& path,
@@ -40,67 +32,22 @@ void check_images(const std::vector<core::v1::Container>& containers, const Fiel
   }
 }
 
-FieldErrors validate_pod(const core::v1::Pod& pod) {
+void check_pod(const core::v1::Pod& pod, FieldErrors& errors) {
   const FieldPath path("spec");
-  FieldErrors errors = validate_pod_spec(pod.spec, path);
+  errors += validate_pod_spec(pod.spec, path);
   check_images(pod.spec.containers, path.child("containers"), errors);
   check_images(pod.spec.initContainers, path.child("initContainers"), errors);
-  return errors;
 }
 
-// The new ones after the old ones, whose tolerationSeconds alone may change.
-bool only_adds(const std::vector<core::v1::Toleration>& now,
-               const std::vector<core::v1::Toleration>& before) {
-  return std::ranges::all_of(before, [&](core::v1::Toleration old) {
-    return std::ranges::any_of(now, [&](const core::v1::Toleration& toleration) {
-      old.tolerationSeconds = toleration.tolerationSeconds;
-      return toleration == old;
-    });
-  });
-}
-
-// Takes the members that may change from `before`, so that what differs then may not.
-void forgive(PodSpec& now, const PodSpec& before) {
-  const auto forgive_images = [](auto& containers, const auto& old) {
-    for (std::size_t i = 0; i < containers.size() && i < old.size(); ++i) {
-      containers[i].image = old[i].image;
-    }
-  };
-  forgive_images(now.containers, before.containers);
-  forgive_images(now.initContainers, before.initContainers);
-  now.activeDeadlineSeconds = before.activeDeadlineSeconds;
-  now.tolerations = before.tolerations;
-  if (before.terminationGracePeriodSeconds.value_or(0) < 0 &&
-      now.terminationGracePeriodSeconds == 1) {
-    now.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds;
-  }
-  if (before.schedulingGates.empty()) return;
-  // A gated pod may lose gates, and its rules for nodes may become stricter: schedulers have not
-  // looked at it yet.
-  const bool loses = std::ranges::all_of(now.schedulingGates, [&](const auto& gate) {
-    return std::ranges::find(before.schedulingGates, gate) != before.schedulingGates.end();
-  });
-  if (loses) now.schedulingGates = before.schedulingGates;
-  const bool keeps = std::ranges::all_of(before.nodeSelector, [&](const auto& label) {
-    const auto found = now.nodeSelector.find(label.first);
-    return found != now.nodeSelector.end() && found->second == label.second;
-  });
-  if (keeps) now.nodeSelector = before.nodeSelector;
-  const bool requires_nodes =
-      before.affinity && before.affinity->nodeAffinity &&
-      before.affinity->nodeAffinity->requiredDuringSchedulingIgnoredDuringExecution;
-  if (!requires_nodes) now.affinity = before.affinity;
-}
-
-void check_deadline(const PodSpec& now, const PodSpec& before, FieldErrors& errors) {
-  const FieldPath path = FieldPath("spec").child("activeDeadlineSeconds");
-  if (!before.activeDeadlineSeconds) return;
-  if (!now.activeDeadlineSeconds) {
-    errors.invalid(path, nullptr, "must not update from a positive integer to nil value");
-  } else if (*now.activeDeadlineSeconds > *before.activeDeadlineSeconds) {
-    errors.invalid(path, *now.activeDeadlineSeconds,
-                   "must be less than or equal to previous value");
-  }
+FieldErrors checked_change(const api::Document& now, const api::Document& before,
+                           FieldErrors errors,
+                           void (*check)(const core::v1::Pod& now, const core::v1::Pod& before,
+                                         FieldErrors& errors)) {
+  const auto old = api::decode<core::v1::Pod>(before);
+  if (!old) return errors;
+  return check_typed<core::v1::Pod>(
+      now, std::move(errors),
+      [&](const core::v1::Pod& pod, FieldErrors& found) { check(pod, *old, found); });
 }
 
 }  // namespace
@@ -126,49 +73,61 @@ void PodStrategy::prepare_for_create(api::Document& object, const CallContext& c
   object.get_object()["status"] = std::move(status);
 }
 
+void PodStrategy::prepare_for_status_update(api::Document& now, const api::Document& before) const {
+  // Who reports the status owns neither of these.
+  auto& metadata = metadata_of(now);
+  if (const auto* owners = api::find_at(before, {"metadata", "ownerReferences"})) {
+    metadata["ownerReferences"] = *owners;
+  } else {
+    metadata.erase("ownerReferences");
+  }
+  const auto qos = api::string_at(before, {"status", "qosClass"});
+  if (!qos.empty() && api::string_at(now, {"status", "qosClass"}).empty()) {
+    api::object_at(now, {"status"})["qosClass"] = qos;
+  }
+}
+
 FieldErrors PodStrategy::validate(const api::Document& object) const {
-  FieldErrors errors = Strategy::validate(object);
-  const auto pod = api::decode<core::v1::Pod>(object);
-  errors += pod ? validate_pod(*pod) : undecodable(pod.error());
-  return errors;
+  return check_typed<core::v1::Pod>(object, Strategy::validate(object), check_pod);
+}
+
+FieldErrors PodStrategy::validate_create(const api::Document& object, const CallContext&) const {
+  return check_typed<core::v1::Pod>(
+      object, validate(object), [](const core::v1::Pod& pod, FieldErrors& errors) {
+        const FieldPath path("spec");
+        if (!pod.spec.ephemeralContainers.empty()) {
+          errors.forbidden(path.child("ephemeralContainers"), "cannot be set on create");
+        }
+        if (!pod.spec.nodeName.empty() && !pod.spec.schedulingGates.empty()) {
+          errors.forbidden(path.child("nodeName"),
+                           "cannot be set until all schedulingGates have been cleared");
+        }
+      });
 }
 
 FieldErrors PodStrategy::validate_update(const api::Document& now,
                                          const api::Document& before) const {
+  return checked_change(now, before, validate(now), check_pod_update);
+}
+
+FieldErrors PodStrategy::validate_subresource_update(const api::Document& now,
+                                                     const api::Document& before,
+                                                     std::string_view subresource) const {
+  // What a subresource may change is limited before; a binding changes the node alone.
+  if (subresource == "binding") return {};
   FieldErrors errors = validate(now);
-  auto pod = api::decode<core::v1::Pod>(now);
-  const auto old = api::decode<core::v1::Pod>(before);
-  if (!pod || !old) return errors;
-  const FieldPath path("spec");
-  if (pod->spec.containers.size() != old->spec.containers.size()) {
-    errors.forbidden(path.child("containers"), "pod updates may not add or remove containers");
-    return errors;
+  if (subresource == "ephemeralcontainers") {
+    return checked_change(now, before, std::move(errors), check_ephemeral_containers_update);
   }
-  if (pod->spec.initContainers.size() != old->spec.initContainers.size()) {
-    errors.forbidden(path.child("initContainers"), "pod updates may not add or remove containers");
-    return errors;
-  }
-  check_deadline(pod->spec, old->spec, errors);
-  if (!only_adds(pod->spec.tolerations, old->spec.tolerations)) {
-    errors.forbidden(path.child("tolerations"),
-                     "existing toleration can not be modified except its tolerationSeconds");
-  }
-  forgive(pod->spec, old->spec);
-  if (!(pod->spec == old->spec)) {
-    errors.forbidden(path,
-                     "pod updates may not change fields other than `spec.containers[*].image`,"
-                     "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
-                     "`spec.tolerations` (only additions to existing tolerations),"
-                     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
-                     "previously negative)");
+  if (subresource == "resize") {
+    return checked_change(now, before, std::move(errors), check_pod_resize);
   }
   return errors;
 }
 
-FieldErrors PodStrategy::validate_subresource_update(const api::Document& now, const api::Document&,
-                                                     std::string_view subresource) const {
-  // What a subresource may change is limited before; a binding changes the node alone.
-  return subresource == "binding" ? FieldErrors() : validate(now);
+FieldErrors PodStrategy::validate_status_update(const api::Document& now,
+                                                const api::Document& before) const {
+  return checked_change(now, before, {}, check_pod_status_update);
 }
 
 std::optional<std::int64_t> PodStrategy::grace_period(const api::Object& object,

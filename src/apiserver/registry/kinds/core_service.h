@@ -14,6 +14,8 @@ class ServiceStrategy : public Strategy {
   api::FieldErrors validate(const api::Document& object) const override;
   api::FieldErrors validate_update(const api::Document& now,
                                    const api::Document& before) const override;
+  api::FieldErrors validate_status_update(const api::Document& now,
+                                          const api::Document& before) const override;
   std::vector<std::string> validate_name(std::string_view name, bool prefix) const override;
 };
 

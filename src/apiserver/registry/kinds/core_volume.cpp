@@ -3,12 +3,16 @@
 // pkg/apis/core/validation, ValidatePersistentVolumeSpec and ValidatePersistentVolumeClaimSpec.
 #include "apiserver/registry/kinds/core_volume.h"
 
+#include "api/core/v1.h"
+#include "apiserver/registry/kinds/typed_check.h"
 #include "apiserver/registry/metadata.h"
+#include "podspec/resources.h"
 
 namespace keelson::apiserver {
 namespace {
 
 namespace json = boost::json;
+using core::v1::PersistentVolumeClaim;
 
 bool is_known_source(const api::Document& source) {
   const auto kind = api::string_at(source, {"kind"});
@@ -32,6 +36,52 @@ void check_single_writer(const api::Document& object, api::FieldErrors& errors) 
     errors.forbidden(api::FieldPath("spec").child("accessModes"),
                      "may not use ReadWriteOncePod with other access modes");
     return;
+  }
+}
+
+// A claim's two names for its source are one.
+void join_sources(api::Document& claim) {
+  auto& spec = api::object_at(claim, {"spec"});
+  auto* source = spec.if_contains("dataSource");
+  auto* reference = spec.if_contains("dataSourceRef");
+  if (reference == nullptr && source != nullptr) {
+    if (is_known_source(*source)) {
+      spec["dataSourceRef"] = json::value(*source);
+    } else {
+      spec.erase("dataSource");
+    }
+  } else if (source == nullptr && reference != nullptr &&
+             api::string_at(*reference, {"namespace"}).empty()) {
+    spec["dataSource"] = json::value(*reference);
+  }
+}
+
+api::Quantity storage_of(const podspec::ResourceList& amounts) {
+  const auto found = amounts.find("storage");
+  return found == amounts.end() ? api::Quantity() : found->second;
+}
+
+// Source: upstream, ValidatePersistentVolumeClaimUpdate.
+void check_claim_change(const PersistentVolumeClaim& now, const PersistentVolumeClaim& before,
+                        api::FieldErrors& errors) {
+  const api::FieldPath path("spec");
+  auto spec = now.spec;
+  if (before.spec.volumeName.empty()) spec.volumeName.clear();
+  if (now.status.phase == "Bound") {
+    spec.volumeAttributesClassName = before.spec.volumeAttributesClassName;
+    spec.resources.requests = before.spec.resources.requests;
+  }
+  if (!(spec == before.spec)) {
+    errors.forbidden(path,
+                     "spec is immutable after creation except resources.requests and "
+                     "volumeAttributesClassName for bound claims");
+  }
+  // A volume that could not be made larger may be given up, but none becomes smaller.
+  const auto size = storage_of(now.spec.resources.requests);
+  if (size < storage_of(before.spec.resources.requests) &&
+      size <= storage_of(before.status.capacity)) {
+    errors.forbidden(path.child("resources", "requests", "storage"),
+                     "field can not be less than status.capacity");
   }
 }
 
@@ -68,19 +118,24 @@ void PersistentVolumeStrategy::prepare_for_create(api::Document& object,
 void PersistentVolumeClaimStrategy::prepare_for_create(api::Document& object,
                                                        const CallContext&) const {
   object.get_object()["status"] = json::object{{"phase", "Pending"}};
-  auto& spec = api::object_at(object, {"spec"});
-  auto* source = spec.if_contains("dataSource");
-  auto* reference = spec.if_contains("dataSourceRef");
-  if (reference == nullptr && source != nullptr) {
-    if (is_known_source(*source)) {
-      spec["dataSourceRef"] = json::value(*source);
-    } else {
-      spec.erase("dataSource");
-    }
-  } else if (source == nullptr && reference != nullptr &&
-             api::string_at(*reference, {"namespace"}).empty()) {
-    spec["dataSource"] = json::value(*reference);
-  }
+  join_sources(object);
+}
+
+bool PersistentVolumeClaimStrategy::prepare_for_update(api::Document& now,
+                                                       const api::Document& before,
+                                                       const CallContext& call) const {
+  join_sources(now);
+  return Strategy::prepare_for_update(now, before, call);
+}
+
+api::FieldErrors PersistentVolumeClaimStrategy::validate_update(const api::Document& now,
+                                                                const api::Document& before) const {
+  return check_typed<PersistentVolumeClaim>(
+      now, validate(now), [&](const PersistentVolumeClaim& claim, api::FieldErrors& errors) {
+        if (const auto old = api::decode<PersistentVolumeClaim>(before)) {
+          check_claim_change(claim, *old, errors);
+        }
+      });
 }
 
 }  // namespace keelson::apiserver

@@ -4,6 +4,7 @@
 
 #include "api/names.h"
 #include "apiserver/registry/kinds/pod_spec.h"
+#include "apiserver/registry/kinds/resource_names.h"
 #include "podspec/resources.h"
 
 namespace keelson::apiserver {
@@ -192,24 +193,18 @@ void check_mounts(const C& container, const NameSet& volumes, const FieldPath& p
   }
 }
 
-// Huge pages and extended resources are given out whole or not at all.
-bool may_overcommit(std::string_view name) {
-  return !podspec::is_extended_resource(name) && !name.starts_with(podspec::kHugePagesPrefix);
-}
+bool is_huge_pages(std::string_view name) { return name.starts_with(podspec::kHugePagesPrefix); }
 
 void check_amount(const std::string& name, const api::Quantity& amount, const FieldPath& path,
                   FieldErrors& errors) {
-  const auto messages = api::validate_qualified_name(name);
-  errors.invalid_each(path, name, messages);
-  if (messages.empty() && name.find('/') == std::string::npos && name != podspec::kCpu &&
-      name != podspec::kMemory && name != podspec::kEphemeralStorage &&
-      !name.starts_with(podspec::kHugePagesPrefix)) {
-    errors.invalid(path, name, "must be a standard resource for containers");
-  }
-  if (amount.sign() < 0) {
-    errors.invalid(path, amount.text(), api::kNegativeMessage);
-  } else if (podspec::is_extended_resource(name) && amount.nano_value() % 1'000'000'000 != 0) {
-    errors.invalid(path, amount.text(), "must be an integer");
+  check_container_resource_name(name, path, errors);
+  check_resource_amount(name, amount, path, errors);
+  if (!is_huge_pages(name)) return;
+  const auto page = api::Quantity::parse(name.substr(podspec::kHugePagesPrefix.size()));
+  if (!page || page->sign() <= 0 || page->milli_value() % 1000 != 0 ||
+      amount.value() % page->value() != 0) {
+    errors.invalid(path, amount.text(),
+                   amount.text() + " is not positive integer multiple of " + name);
   }
 }
 
@@ -232,6 +227,17 @@ void check_resources(const core::v1::ResourceRequirements& resources, const Fiel
       errors.invalid(path.child("requests"), amount.text(),
                      "must be less than or equal to " + name + " limit of " + limit->second.text());
     }
+  }
+  const auto named = [&](auto matches) {
+    const auto by_name = [&](const auto& entry) { return matches(std::string_view(entry.first)); };
+    return std::ranges::any_of(resources.limits, by_name) ||
+           std::ranges::any_of(resources.requests, by_name);
+  };
+  const auto is_main = [](std::string_view name) {
+    return name == podspec::kCpu || name == podspec::kMemory;
+  };
+  if (named(is_huge_pages) && !named(is_main)) {
+    errors.forbidden(path, "HugePages require cpu or memory");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "api/codec/json.h"
+#include "api/ip.h"
 #include "api/names.h"
 #include "api/selector.h"
 #include "api/validation/object_meta.h"
@@ -48,14 +49,99 @@ void check_tolerations(const std::vector<core::v1::Toleration>& tolerations, con
   }
 }
 
+constexpr std::size_t kNameserversMax = 3;
+constexpr std::size_t kSearchPathsMax = 32;
+constexpr std::size_t kSearchListLengthMax = 2048;
+
+void check_dns_config(const core::v1::PodDNSConfig& config, const FieldPath& path,
+                      FieldErrors& errors) {
+  const FieldPath nameservers = path.child("nameservers");
+  if (config.nameservers.size() > kNameserversMax) {
+    errors.invalid(nameservers, config.nameservers, "must not have more than 3 nameservers");
+  }
+  for (std::size_t i = 0; i < config.nameservers.size(); ++i) {
+    errors += api::validate_ip(nameservers.index(i), config.nameservers[i], {.legacy = true});
+  }
+  const FieldPath searches = path.child("searches");
+  if (config.searches.size() > kSearchPathsMax) {
+    errors.invalid(searches, config.searches, "must not have more than 32 search paths");
+  }
+  if (api::join(config.searches, " ").size() > kSearchListLengthMax) {
+    errors.invalid(searches, config.searches,
+                   "must not have more than 2048 characters (including spaces) in the search list");
+  }
+  for (std::size_t i = 0; i < config.searches.size(); ++i) {
+    std::string_view search = config.searches[i];
+    // A dot alone searches nothing; one at the end means no more than without.
+    if (search == ".") continue;
+    if (search.ends_with('.')) search.remove_suffix(1);
+    errors.invalid_each(searches.index(i), search,
+                        api::validate_dns1123_subdomain_with_underscore(search));
+  }
+  for (std::size_t i = 0; i < config.options.size(); ++i) {
+    if (config.options[i].name.empty()) {
+      errors.required(path.child("options").index(i), "must not be empty");
+    }
+  }
+}
+
 void check_dns(const PodSpec& spec, const FieldPath& path, FieldErrors& errors) {
+  const FieldPath at = path.child("dnsConfig");
   if (spec.dnsPolicy == "None") {
-    const FieldPath at = path.child("dnsConfig");
     if (!spec.dnsConfig) {
       errors.required(at, "must provide `dnsConfig` when `dnsPolicy` is None");
     } else if (spec.dnsConfig->nameservers.empty()) {
       errors.required(at.child("nameservers"),
                       "must provide at least one DNS nameserver when `dnsPolicy` is None");
+    }
+  }
+  if (spec.dnsConfig) check_dns_config(*spec.dnsConfig, at, errors);
+}
+
+void check_pod_security(const PodSpec& spec, const FieldPath& path, FieldErrors& errors) {
+  if (spec.hostPID && spec.shareProcessNamespace.value_or(false)) {
+    errors.invalid(path.child("shareProcessNamespace"), true,
+                   "ShareProcessNamespace and HostPID cannot both be enabled");
+  }
+  if (!spec.securityContext) return;
+  const auto& context = *spec.securityContext;
+  const FieldPath at = path.child("securityContext");
+  const auto check_id = [&](const std::optional<std::int64_t>& id, std::string_view member,
+                            api::Messages (*rule)(std::int64_t)) {
+    if (id) errors.invalid_each(at.child(member), *id, rule(*id));
+  };
+  check_id(context.fsGroup, "fsGroup", api::validate_group_id);
+  check_id(context.runAsUser, "runAsUser", api::validate_user_id);
+  check_id(context.runAsGroup, "runAsGroup", api::validate_group_id);
+  for (std::size_t i = 0; i < context.supplementalGroups.size(); ++i) {
+    const std::int64_t group = context.supplementalGroups[i];
+    errors.invalid_each(at.child("supplementalGroups").index(i), group,
+                        api::validate_group_id(group));
+  }
+}
+
+void check_gates(const PodSpec& spec, const FieldPath& path, FieldErrors& errors) {
+  for (std::size_t i = 0; i < spec.readinessGates.size(); ++i) {
+    const std::string& type = spec.readinessGates[i].conditionType;
+    errors.invalid_each(path.child("readinessGates").index(i).child("conditionType"), type,
+                        api::validate_qualified_name(type));
+  }
+  NameSet names;
+  for (std::size_t i = 0; i < spec.schedulingGates.size(); ++i) {
+    const FieldPath at = path.child("schedulingGates").index(i);
+    const std::string& name = spec.schedulingGates[i].name;
+    errors.invalid_each(at, name, api::validate_qualified_name(name));
+    if (!names.insert(name).second) errors.duplicate(at, name);
+  }
+}
+
+void check_host_aliases(const std::vector<core::v1::HostAlias>& aliases, const FieldPath& path,
+                        FieldErrors& errors) {
+  for (std::size_t i = 0; i < aliases.size(); ++i) {
+    errors += api::validate_ip(path.index(i).child("ip"), aliases[i].ip, {.legacy = true});
+    for (const auto& name : aliases[i].hostnames) {
+      errors.invalid_each(path.index(i).child("hostnames"), name,
+                          api::validate_dns1123_subdomain(name));
     }
   }
 }
@@ -67,37 +153,39 @@ FieldErrors validate_pod_spec(const PodSpec& spec, const FieldPath& path) {
   FieldErrors errors = validate_volumes(spec.volumes, volumes, path.child("volumes"));
   errors += validate_containers(spec, volumes, path);
   if (spec.restartPolicy.empty()) errors.required(path.child("restartPolicy"));
-  check_dns(spec, path, errors);
   errors += api::validate_labels(spec.nodeSelector, path.child("nodeSelector"));
+  check_pod_security(spec, path, errors);
+  errors += validate_placement(spec, path);
+  check_dns(spec, path, errors);
+  check_gates(spec, path, errors);
   const auto check_name = [&](const std::string& name, std::string_view member,
                               api::Messages (*rule)(std::string_view)) {
     if (!name.empty()) errors.invalid_each(path.child(member), name, rule(name));
   };
   check_name(spec.serviceAccountName, "serviceAccountName", api::validate_dns1123_subdomain);
   check_name(spec.nodeName, "nodeName", api::validate_dns1123_subdomain);
-  check_name(spec.hostname, "hostname", api::validate_dns1123_label);
-  check_name(spec.subdomain, "subdomain", api::validate_dns1123_label);
-  check_name(spec.priorityClassName, "priorityClassName", api::validate_dns1123_subdomain);
-  if (spec.runtimeClassName) {
-    check_name(*spec.runtimeClassName, "runtimeClassName", api::validate_dns1123_subdomain);
-  }
   constexpr std::int64_t kDeadlineMax = std::numeric_limits<std::int32_t>::max();
   if (spec.activeDeadlineSeconds &&
       (*spec.activeDeadlineSeconds < 1 || *spec.activeDeadlineSeconds > kDeadlineMax)) {
     errors.invalid(path.child("activeDeadlineSeconds"), *spec.activeDeadlineSeconds,
                    api::range_message(1, kDeadlineMax));
   }
+  check_name(spec.hostname, "hostname", api::validate_dns1123_label);
+  check_name(spec.subdomain, "subdomain", api::validate_dns1123_label);
   check_tolerations(spec.tolerations, path.child("tolerations"), errors);
-  errors += validate_placement(spec, path);
+  check_host_aliases(spec.hostAliases, path.child("hostAliases"), errors);
+  check_name(spec.priorityClassName, "priorityClassName", api::validate_dns1123_subdomain);
+  if (spec.runtimeClassName) {
+    check_name(*spec.runtimeClassName, "runtimeClassName", api::validate_dns1123_subdomain);
+  }
   return errors;
 }
 
 FieldErrors validate_pod_template(const core::v1::PodTemplateSpec& pod_template,
                                   const FieldPath& path) {
-  FieldErrors errors =
-      api::validate_labels(pod_template.metadata.labels, path.child("metadata", "labels"));
-  errors += api::validate_annotations(pod_template.metadata.annotations,
-                                      path.child("metadata", "annotations"));
+  // Source: upstream, which leaves metadata out of these two paths.
+  FieldErrors errors = api::validate_labels(pod_template.metadata.labels, path.child("labels"));
+  errors += api::validate_annotations(pod_template.metadata.annotations, path.child("annotations"));
   errors += validate_pod_spec(pod_template.spec, path.child("spec"));
   if (!pod_template.spec.ephemeralContainers.empty()) {
     errors.forbidden(path.child("spec", "ephemeralContainers"),

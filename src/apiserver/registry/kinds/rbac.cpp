@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/registry/kinds/rbac.h"
 
-#include <algorithm>
 #include <vector>
 
-#include "api/codec/json.h"
 #include "api/names.h"
 #include "api/rbac/v1.h"
+#include "api/selector.h"
+#include "apiserver/registry/kinds/typed_check.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -44,6 +44,24 @@ void check_rule(const rbac::v1::PolicyRule& rule, bool namespaced, const FieldPa
   }
 }
 
+void check_rules(const std::vector<rbac::v1::PolicyRule>& rules, bool namespaced,
+                 FieldErrors& errors) {
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    check_rule(rules[i], namespaced, FieldPath("rules").index(i), errors);
+  }
+}
+
+void check_aggregation(const rbac::v1::AggregationRule& rule, FieldErrors& errors) {
+  const FieldPath path = FieldPath("aggregationRule").child("clusterRoleSelectors");
+  if (rule.clusterRoleSelectors.empty()) {
+    errors.required(path,
+                    "at least one clusterRoleSelector required if aggregationRule is non-nil");
+  }
+  for (std::size_t i = 0; i < rule.clusterRoleSelectors.size(); ++i) {
+    errors += api::validate_label_selector(rule.clusterRoleSelectors[i], path.index(i));
+  }
+}
+
 void check_subject(const rbac::v1::Subject& subject, bool namespaced, const FieldPath& path,
                    FieldErrors& errors) {
   if (subject.name.empty()) errors.required(path.child("name"));
@@ -66,14 +84,9 @@ void check_subject(const rbac::v1::Subject& subject, bool namespaced, const Fiel
 }
 
 template <class Binding>
-void check_binding(const api::Document& object, bool namespaced, FieldErrors& errors) {
-  const auto binding = api::decode<Binding>(object);
-  if (!binding) {
-    errors.internal({}, binding.error().message());
-    return;
-  }
+void check_binding(const Binding& binding, bool namespaced, FieldErrors& errors) {
   const FieldPath path("roleRef");
-  const auto& role = binding->roleRef;
+  const auto& role = binding.roleRef;
   if (role.apiGroup != kGroup) {
     errors.not_supported(path.child("apiGroup"), role.apiGroup, {kGroup});
   }
@@ -89,36 +102,34 @@ void check_binding(const api::Document& object, bool namespaced, FieldErrors& er
   } else {
     errors.invalid_each(path.child("name"), role.name, api::name_is_path_segment(role.name, false));
   }
-  for (std::size_t i = 0; i < binding->subjects.size(); ++i) {
-    check_subject(binding->subjects[i], namespaced, FieldPath("subjects").index(i), errors);
+  for (std::size_t i = 0; i < binding.subjects.size(); ++i) {
+    check_subject(binding.subjects[i], namespaced, FieldPath("subjects").index(i), errors);
   }
 }
 
 }  // namespace
 
 FieldErrors RoleStrategy::validate(const api::Document& object) const {
-  FieldErrors errors;
-  const auto* list = api::find_at(object, {"rules"});
-  if (list == nullptr || !list->is_array()) return errors;
-  for (std::size_t i = 0; i < list->get_array().size(); ++i) {
-    const auto rule = api::decode<rbac::v1::PolicyRule>(list->get_array()[i]);
-    if (rule) {
-      check_rule(*rule, is_namespaced(object), FieldPath("rules").index(i), errors);
-    } else {
-      errors.internal(FieldPath("rules").index(i), rule.error().message());
-    }
+  if (is_namespaced(object)) {
+    return check_typed<rbac::v1::Role>(object, {}, [](const auto& role, FieldErrors& errors) {
+      check_rules(role.rules, true, errors);
+    });
   }
-  return errors;
+  return check_typed<rbac::v1::ClusterRole>(object, {}, [](const auto& role, FieldErrors& errors) {
+    check_rules(role.rules, false, errors);
+    if (role.aggregationRule) check_aggregation(*role.aggregationRule, errors);
+  });
 }
 
 FieldErrors RoleBindingStrategy::validate(const api::Document& object) const {
-  FieldErrors errors;
   if (is_namespaced(object)) {
-    check_binding<rbac::v1::RoleBinding>(object, true, errors);
-  } else {
-    check_binding<rbac::v1::ClusterRoleBinding>(object, false, errors);
+    return check_typed<rbac::v1::RoleBinding>(
+        object, {},
+        [](const auto& binding, FieldErrors& errors) { check_binding(binding, true, errors); });
   }
-  return errors;
+  return check_typed<rbac::v1::ClusterRoleBinding>(
+      object, {},
+      [](const auto& binding, FieldErrors& errors) { check_binding(binding, false, errors); });
 }
 
 std::vector<std::string> RoleStrategy::validate_name(std::string_view name, bool prefix) const {

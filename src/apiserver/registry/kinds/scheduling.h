@@ -9,6 +9,7 @@ namespace keelson::apiserver {
 
 class PriorityClassStrategy : public Strategy {
  public:
+  api::FieldErrors validate(const api::Document& object) const override;
   api::FieldErrors validate_update(const api::Document& now,
                                    const api::Document& before) const override;
 };

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/registry/kinds/workloads.h"
 
-#include <algorithm>
 #include <string>
 
 #include "api/apps/v1.h"
-#include "api/codec/json.h"
 #include "api/names.h"
 #include "api/selector.h"
 #include "api/validation/object_meta.h"
+#include "apiserver/registry/kinds/amounts.h"
 #include "apiserver/registry/kinds/pod_spec.h"
+#include "apiserver/registry/kinds/typed_check.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -68,30 +68,6 @@ void check_endless(const core::v1::PodSpec& pod, const KindNames& names, FieldEr
   }
 }
 
-template <class Number>
-void check_count(const std::optional<Number>& count, std::string_view member, FieldErrors& errors) {
-  if (count) errors += api::validate_not_negative(*count, spec_path().child(member));
-}
-
-void check_amount(const std::optional<api::IntOrString>& amount, const FieldPath& path,
-                  FieldErrors& errors) {
-  if (!amount) return;
-  if (amount->is_int()) {
-    errors += api::validate_not_negative(amount->int_value(), path);
-    return;
-  }
-  const auto messages = api::validate_percent(amount->string_value());
-  errors.invalid_each(path, amount->string_value(), messages);
-  if (messages.empty() && amount->string_value().size() > 4) {
-    errors.invalid(path, amount->string_value(), "must not be greater than 100%");
-  }
-}
-
-bool is_zero(const std::optional<api::IntOrString>& amount) {
-  if (!amount) return false;
-  return amount->is_int() ? amount->int_value() == 0 : amount->string_value() == "0%";
-}
-
 FieldErrors unchanged_selector(const api::Document& now, const api::Document& before) {
   FieldErrors errors;
   const auto* selector = api::find_at(now, {"spec", "selector"});
@@ -102,42 +78,45 @@ FieldErrors unchanged_selector(const api::Document& now, const api::Document& be
   return errors;
 }
 
-template <class T, class Check>
-FieldErrors with_decoded(const api::Document& object, FieldErrors errors, Check check) {
-  const auto decoded = api::decode<T>(object);
-  if (decoded) {
-    check(decoded->spec, errors);
-  } else {
-    errors.internal({}, decoded.error().message());
-  }
-  return errors;
+void check_spec_count(const auto& count, std::string_view member, FieldErrors& errors) {
+  check_count(count, spec_path().child(member), errors);
 }
 
-void check_deployment(const apps::v1::DeploymentSpec& spec, FieldErrors& errors) {
+void check_rolling(const apps::v1::DeploymentStrategy& strategy, FieldErrors& errors) {
+  const FieldPath path = spec_path().child("strategy", "rollingUpdate");
+  if (strategy.type == "Recreate") {
+    if (strategy.rollingUpdate) {
+      errors.forbidden(path, "may not be specified when strategy `type` is 'Recreate'");
+    }
+    return;
+  }
+  if (strategy.type != "RollingUpdate") return;
+  if (!strategy.rollingUpdate) {
+    errors.required(path, "this should be defaulted and never be nil");
+    return;
+  }
+  const auto unavailable = strategy.rollingUpdate->maxUnavailable.value_or(0);
+  const FieldPath unavailable_path = path.child("maxUnavailable");
+  check_amount(unavailable, unavailable_path, errors);
+  check_amount(strategy.rollingUpdate->maxSurge.value_or(0), path.child("maxSurge"), errors);
+  if (is_zero(unavailable) && is_zero(strategy.rollingUpdate->maxSurge)) {
+    errors.invalid(unavailable_path, shown(unavailable), "may not be 0 when `maxSurge` is 0");
+  }
+  check_at_most_all(unavailable, unavailable_path, errors);
+}
+
+void check_deployment(const apps::v1::Deployment& deployment, FieldErrors& errors) {
   constexpr KindNames kNames{"deployment", "Deployment"};
-  check_count(spec.replicas, "replicas", errors);
+  const auto& spec = deployment.spec;
+  check_spec_count(spec.replicas, "replicas", errors);
   check_selector(spec.selector, spec.template_, kNames, errors);
   errors += validate_pod_template(spec.template_, spec_path().child("template"));
   check_endless(spec.template_.spec, kNames, errors);
-  const FieldPath rolling = spec_path().child("strategy", "rollingUpdate");
-  if (spec.strategy.rollingUpdate) {
-    const auto& update = *spec.strategy.rollingUpdate;
-    if (spec.strategy.type == "Recreate") {
-      errors.forbidden(rolling, "may not be specified when strategy `type` is 'Recreate'");
-    } else {
-      check_amount(update.maxUnavailable, rolling.child("maxUnavailable"), errors);
-      check_amount(update.maxSurge, rolling.child("maxSurge"), errors);
-      if (is_zero(update.maxUnavailable) && is_zero(update.maxSurge)) {
-        errors.invalid(rolling.child("maxUnavailable"),
-                       api::encode_document(update).at("maxUnavailable"),
-                       "may not be 0 when `maxSurge` is 0");
-      }
-    }
-  }
+  check_rolling(spec.strategy, errors);
   errors += api::validate_not_negative(spec.minReadySeconds, spec_path().child("minReadySeconds"));
-  check_count(spec.revisionHistoryLimit, "revisionHistoryLimit", errors);
+  check_spec_count(spec.revisionHistoryLimit, "revisionHistoryLimit", errors);
   if (spec.progressDeadlineSeconds) {
-    check_count(spec.progressDeadlineSeconds, "progressDeadlineSeconds", errors);
+    check_spec_count(spec.progressDeadlineSeconds, "progressDeadlineSeconds", errors);
     if (*spec.progressDeadlineSeconds <= spec.minReadySeconds) {
       errors.invalid(spec_path().child("progressDeadlineSeconds"), *spec.progressDeadlineSeconds,
                      "must be greater than minReadySeconds");
@@ -145,39 +124,121 @@ void check_deployment(const apps::v1::DeploymentSpec& spec, FieldErrors& errors)
   }
 }
 
-void check_replica_set(const apps::v1::ReplicaSetSpec& spec, FieldErrors& errors) {
+void check_replica_set(const apps::v1::ReplicaSet& replica_set, FieldErrors& errors) {
+  const auto& spec = replica_set.spec;
   // Source: upstream, which calls it a deployment here.
   constexpr KindNames kNames{"deployment", "ReplicaSet"};
-  check_count(spec.replicas, "replicas", errors);
+  check_spec_count(spec.replicas, "replicas", errors);
   errors += api::validate_not_negative(spec.minReadySeconds, spec_path().child("minReadySeconds"));
   check_selector(spec.selector, spec.template_, kNames, errors);
   errors += validate_pod_template(spec.template_, spec_path().child("template"));
   check_endless(spec.template_.spec, kNames, errors);
 }
 
-void check_daemon_set(const apps::v1::DaemonSetSpec& spec, FieldErrors& errors) {
+void check_rolling(const apps::v1::DaemonSetUpdateStrategy& strategy, FieldErrors& errors) {
+  if (strategy.type != "RollingUpdate") return;
+  const FieldPath path = spec_path().child("updateStrategy", "rollingUpdate");
+  if (!strategy.rollingUpdate) {
+    errors.required(path);
+    return;
+  }
+  const auto unavailable = strategy.rollingUpdate->maxUnavailable.value_or(0);
+  const auto surge = strategy.rollingUpdate->maxSurge.value_or(0);
+  check_amount(unavailable, path.child("maxUnavailable"), errors);
+  check_amount(surge, path.child("maxSurge"), errors);
+  check_at_most_all(unavailable, path.child("maxUnavailable"), errors);
+  check_at_most_all(surge, path.child("maxSurge"), errors);
+  if (!is_zero(unavailable) && !is_zero(surge)) {
+    errors.invalid(path.child("maxSurge"), shown(surge),
+                   "may not be set when maxUnavailable is non-zero");
+  } else if (is_zero(unavailable) && is_zero(surge)) {
+    errors.required(path.child("maxUnavailable"), "cannot be 0 when maxSurge is 0");
+  }
+}
+
+void check_daemon_set(const apps::v1::DaemonSet& daemon_set, FieldErrors& errors) {
+  const auto& spec = daemon_set.spec;
   constexpr KindNames kNames{"daemonset", "DaemonSet"};
   check_selector(spec.selector, spec.template_, kNames, errors);
   errors += validate_pod_template(spec.template_, spec_path().child("template"));
   check_endless(spec.template_.spec, kNames, errors);
   errors += api::validate_not_negative(spec.minReadySeconds, spec_path().child("minReadySeconds"));
-  check_count(spec.revisionHistoryLimit, "revisionHistoryLimit", errors);
+  check_rolling(spec.updateStrategy, errors);
+  check_spec_count(spec.revisionHistoryLimit, "revisionHistoryLimit", errors);
 }
 
-void check_stateful_set(const apps::v1::StatefulSetSpec& spec, FieldErrors& errors) {
+void check_stateful_set(const apps::v1::StatefulSet& stateful_set, FieldErrors& errors) {
+  const auto& spec = stateful_set.spec;
   constexpr KindNames kNames{"statefulset", "StatefulSet"};
-  check_count(spec.replicas, "replicas", errors);
+  check_spec_count(spec.replicas, "replicas", errors);
   errors += api::validate_not_negative(spec.minReadySeconds, spec_path().child("minReadySeconds"));
-  check_count(spec.revisionHistoryLimit, "revisionHistoryLimit", errors);
+  check_spec_count(spec.revisionHistoryLimit, "revisionHistoryLimit", errors);
   // Source: upstream, which does not look into the pod: its volumes may come from the claims.
   check_selector(spec.selector, spec.template_, kNames, errors);
   check_endless(spec.template_.spec, kNames, errors);
 }
 
+// What a status counts; none may be negative.
+using Counts = std::initializer_list<std::pair<std::string_view, std::int64_t>>;
+void check_counts(Counts counts, FieldErrors& errors) {
+  for (const auto& [member, count] : counts) {
+    errors += api::validate_not_negative(count, FieldPath("status").child(member));
+  }
+}
+
+// Parts of `limit`, of which the text says what it is.
+void check_parts(Counts parts, std::int64_t limit, std::string_view text, FieldErrors& errors) {
+  for (const auto& [member, count] : parts) {
+    if (count > limit) errors.invalid(FieldPath("status").child(member), count, text);
+  }
+}
+
+constexpr std::string_view kMoreThanAll = "cannot be greater than status.replicas";
+constexpr std::string_view kMoreThanReady = "cannot be greater than readyReplicas";
+
+void check_collisions(const auto& now, const auto& before, FieldErrors& errors) {
+  const FieldPath path = FieldPath("status").child("collisionCount");
+  if (before && now.value_or(0) < *before) {
+    errors.invalid(path, now.value_or(0), "cannot be decremented");
+  }
+}
+
+void check_deployment_status(const apps::v1::DeploymentStatus& status, FieldErrors& errors) {
+  check_counts({{"observedGeneration", status.observedGeneration},
+                {"replicas", status.replicas},
+                {"updatedReplicas", status.updatedReplicas},
+                {"readyReplicas", status.readyReplicas},
+                {"availableReplicas", status.availableReplicas},
+                {"unavailableReplicas", status.unavailableReplicas},
+                {"collisionCount", status.collisionCount.value_or(0)}},
+               errors);
+  check_parts({{"updatedReplicas", status.updatedReplicas},
+               {"readyReplicas", status.readyReplicas},
+               {"availableReplicas", status.availableReplicas}},
+              status.replicas, kMoreThanAll, errors);
+  check_parts({{"availableReplicas", status.availableReplicas}}, status.readyReplicas,
+              kMoreThanReady, errors);
+}
+
+void check_replica_set_status(const apps::v1::ReplicaSetStatus& status, FieldErrors& errors) {
+  check_counts({{"replicas", status.replicas},
+                {"fullyLabeledReplicas", status.fullyLabeledReplicas},
+                {"readyReplicas", status.readyReplicas},
+                {"availableReplicas", status.availableReplicas},
+                {"observedGeneration", status.observedGeneration}},
+               errors);
+  check_parts({{"fullyLabeledReplicas", status.fullyLabeledReplicas},
+               {"readyReplicas", status.readyReplicas},
+               {"availableReplicas", status.availableReplicas}},
+              status.replicas, kMoreThanAll, errors);
+  check_parts({{"availableReplicas", status.availableReplicas}}, status.readyReplicas,
+              kMoreThanReady, errors);
+}
+
 }  // namespace
 
 FieldErrors DeploymentStrategy::validate(const api::Document& object) const {
-  return with_decoded<apps::v1::Deployment>(object, Strategy::validate(object), check_deployment);
+  return check_typed<apps::v1::Deployment>(object, Strategy::validate(object), check_deployment);
 }
 
 FieldErrors DeploymentStrategy::validate_update(const api::Document& now,
@@ -187,8 +248,20 @@ FieldErrors DeploymentStrategy::validate_update(const api::Document& now,
   return errors;
 }
 
+FieldErrors DeploymentStrategy::validate_status_update(const api::Document& now,
+                                                       const api::Document& before) const {
+  return check_typed<apps::v1::Deployment>(
+      now, {}, [&](const apps::v1::Deployment& deployment, FieldErrors& errors) {
+        check_deployment_status(deployment.status, errors);
+        const auto old = api::decode<apps::v1::Deployment>(before);
+        if (old) {
+          check_collisions(deployment.status.collisionCount, old->status.collisionCount, errors);
+        }
+      });
+}
+
 FieldErrors ReplicaSetStrategy::validate(const api::Document& object) const {
-  return with_decoded<apps::v1::ReplicaSet>(object, Strategy::validate(object), check_replica_set);
+  return check_typed<apps::v1::ReplicaSet>(object, Strategy::validate(object), check_replica_set);
 }
 
 FieldErrors ReplicaSetStrategy::validate_update(const api::Document& now,
@@ -198,8 +271,16 @@ FieldErrors ReplicaSetStrategy::validate_update(const api::Document& now,
   return errors;
 }
 
+FieldErrors ReplicaSetStrategy::validate_status_update(const api::Document& now,
+                                                       const api::Document&) const {
+  return check_typed<apps::v1::ReplicaSet>(
+      now, {}, [](const apps::v1::ReplicaSet& replica_set, FieldErrors& errors) {
+        check_replica_set_status(replica_set.status, errors);
+      });
+}
+
 FieldErrors DaemonSetStrategy::validate(const api::Document& object) const {
-  return with_decoded<apps::v1::DaemonSet>(object, Strategy::validate(object), check_daemon_set);
+  return check_typed<apps::v1::DaemonSet>(object, Strategy::validate(object), check_daemon_set);
 }
 
 FieldErrors DaemonSetStrategy::validate_update(const api::Document& now,
@@ -210,8 +291,7 @@ FieldErrors DaemonSetStrategy::validate_update(const api::Document& now,
 }
 
 FieldErrors StatefulSetStrategy::validate(const api::Document& object) const {
-  return with_decoded<apps::v1::StatefulSet>(object, Strategy::validate(object),
-                                             check_stateful_set);
+  return check_typed<apps::v1::StatefulSet>(object, Strategy::validate(object), check_stateful_set);
 }
 
 FieldErrors StatefulSetStrategy::validate_update(const api::Document& now,

@@ -12,6 +12,8 @@ class DeploymentStrategy : public Strategy {
   api::FieldErrors validate(const api::Document& object) const override;
   api::FieldErrors validate_update(const api::Document& now,
                                    const api::Document& before) const override;
+  api::FieldErrors validate_status_update(const api::Document& now,
+                                          const api::Document& before) const override;
 };
 
 class ReplicaSetStrategy : public Strategy {
@@ -19,6 +21,8 @@ class ReplicaSetStrategy : public Strategy {
   api::FieldErrors validate(const api::Document& object) const override;
   api::FieldErrors validate_update(const api::Document& now,
                                    const api::Document& before) const override;
+  api::FieldErrors validate_status_update(const api::Document& now,
+                                          const api::Document& before) const override;
 };
 
 class DaemonSetStrategy : public Strategy {
