@@ -36,6 +36,22 @@ TEST(NumberPool, LeavesTheLowerBandToThoseWhoAsk) {
   EXPECT_FALSE(pool.try_take(7));
 }
 
+TEST(ServiceAddress, IsShownButNotKeptByADryRun) {
+  StandardCluster cluster;
+
+  const auto tried = cluster.post(kServices + "?dryRun=All", service("a", R"(,"type":"NodePort")"));
+  ASSERT_EQ(tried.code, 201) << tried.body;
+  const std::string address(tried.text({"spec", "clusterIP"}));
+  const std::int64_t port = node_port(tried);
+  EXPECT_TRUE(address.starts_with("10.43.")) << address;
+  EXPECT_GE(port, 30000);
+
+  const auto kept =
+      cluster.post(kServices, service("b", R"(,"type":"NodePort","clusterIP":")" + address + "\"",
+                                      R"([{"port":80,"nodePort":)" + std::to_string(port) + "}]"));
+  EXPECT_EQ(kept.code, 201) << kept.body;
+}
+
 TEST(ServiceAddress, IsGivenOnceAndGivenBack) {
   StandardCluster cluster;
 

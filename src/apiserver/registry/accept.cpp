@@ -49,9 +49,8 @@ Result<void> report_fields(const std::vector<std::string>& unknown,
   return fail(Status::bad_request(message + "strict decoding error: " + all));
 }
 
-Result<api::Document> accept(Body body, std::string_view group, std::string_view version,
-                             std::string_view kind, const api::Type& type, CallContext& call) {
-  api::Document& document = body.document;
+Result<void> accept_kind(api::Document& document, std::string_view group, std::string_view version,
+                         std::string_view kind) {
   if (!document.is_object()) {
     return fail(Status::bad_request(
         "the object provided is unrecognized (must be of type " + std::string(kind) +
@@ -84,13 +83,27 @@ Result<api::Document> accept(Body body, std::string_view group, std::string_view
   }
   object["apiVersion"] = expected;
   object["kind"] = kind;
+  return {};
+}
 
-  const std::string context = cannot_be_handled(kind, version, kind);
+Result<void> accept_fields(api::Document& document, const std::vector<std::string>& duplicates,
+                           const api::Type& type, CallContext& call, std::string_view context) {
   auto findings = api::normalize(document, type);
-  if (!findings) return fail(std::move(findings).error().with_context(context));
-  TRY_OK(report_fields(findings->unknown, body.duplicates, call, context));
+  if (!findings) {
+    return fail(context.empty() ? std::move(findings).error()
+                                : std::move(findings).error().with_context(context));
+  }
+  TRY_OK(report_fields(findings->unknown, duplicates, call, context));
   api::apply_defaults(document, type, api::Time(call.now));
-  return std::move(document);
+  return {};
+}
+
+Result<api::Document> accept(Body body, std::string_view group, std::string_view version,
+                             std::string_view kind, const api::Type& type, CallContext& call) {
+  TRY_OK(accept_kind(body.document, group, version, kind));
+  TRY_OK(accept_fields(body.document, body.duplicates, type, call,
+                       cannot_be_handled(kind, version, kind)));
+  return std::move(body.document);
 }
 
 }  // namespace keelson::apiserver

@@ -27,6 +27,13 @@ inline Result<api::Document> accept(Body body, const api::Resource& resource, Ca
                 call);
 }
 
+// The two steps of accept(): whether the kind is the right one, and its fields. `context` stands
+// before what is said of the fields; it may be empty.
+Result<void> accept_kind(api::Document& document, std::string_view group, std::string_view version,
+                         std::string_view kind);
+Result<void> accept_fields(api::Document& document, const std::vector<std::string>& duplicates,
+                           const api::Type& type, CallContext& call, std::string_view context);
+
 // Reports fields that were found wanting: as warnings, or as an error if the call is strict.
 Result<void> report_fields(const std::vector<std::string>& unknown,
                            const std::vector<std::string>& duplicates, CallContext& call,

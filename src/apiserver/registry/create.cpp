@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // POST: system fields, admission, preparation, validation, and the write.
 #include "api/codec/json.h"
+#include "api/validation/object_meta.h"
 #include "apiserver/registry/conversion/convert.h"
 #include "apiserver/registry/metadata.h"
 #include "apiserver/registry/registry.h"
@@ -10,6 +11,17 @@ namespace {
 
 // Upstream's maxNameGenerationCreateAttempts.
 constexpr int kNameAttempts = 8;
+constexpr int kNameRetrySeconds = 1;
+
+Status name_taken(const api::Resource& resource, const std::string& name, bool generated) {
+  Status exists = Status::already_exists(resource.group, resource.plural, name);
+  if (!generated) return exists;
+  const std::string text =
+      exists.message() + ", the server was not able to generate a unique name for the object";
+  return Status(Reason::AlreadyExists, text)
+      .with_details(exists.details())
+      .with_retry_after(kNameRetrySeconds);
+}
 
 }  // namespace
 
@@ -18,7 +30,8 @@ Task<Result<Written>> Registry::create(CallContext& call, const api::Resource& r
   Target target = target_of(resource, std::move(key));
   CO_TRY(api::Document document, accept(std::move(body), resource, call));
   CO_TRY_OK(match_namespace(document, resource, target.key.namespace_));
-  if (!api::string_at(document, {"metadata", "resourceVersion"}).empty()) {
+  if (const auto version = api::string_at(document, {"metadata", "resourceVersion"});
+      !version.empty() && version != "0") {
     co_return fail(
         Status(Reason::Unknown, "resourceVersion should not be set on objects to be created"));
   }
@@ -56,16 +69,25 @@ Task<Result<api::ObjectPtr>> Registry::insert(CallContext& call, const Target& t
   CO_TRY_OK(co_await parts_.admission.admit(admission));
 
   auto& metadata = metadata_of(document);
-  if (api::string_at(document, {"metadata", "name"}).empty()) {
-    const std::string base(api::string_at(document, {"metadata", "generateName"}));
-    if (!base.empty()) metadata["name"] = generate_name(base, parts_.random);
+  const bool generated = api::string_at(document, {"metadata", "name"}).empty() &&
+                         !api::string_at(document, {"metadata", "generateName"}).empty();
+  if (generated) {
+    metadata["name"] =
+        generate_name(api::string_at(document, {"metadata", "generateName"}), parts_.random);
   }
   begin_life(document, stored, call.now, parts_.random);
-  if (stored.find_subresource("status") != nullptr) document.get_object().erase("status");
+  if (stored.find_subresource("status") != nullptr && !target.strategy.keeps_status_of_new()) {
+    document.get_object().erase("status");
+  }
   target.strategy.prepare_for_create(document, call);
 
   api::FieldErrors errors = validate_metadata(document, stored, target.strategy);
-  errors += target.strategy.validate(document);
+  const auto finalizers = finalizers_of(document);
+  for (std::size_t i = 0; i < finalizers.size(); ++i) {
+    errors += api::validate_builtin_finalizer(
+        finalizers[i], api::FieldPath("metadata").child("finalizers").index(i));
+  }
+  errors += target.strategy.validate_create(document, call);
   admission.key.name = api::string_at(document, {"metadata", "name"});
   if (!errors.empty()) co_return fail(errors.status(stored.group, stored.kind, admission.key.name));
   for (auto& warning : target.strategy.warnings(document)) {
@@ -74,28 +96,33 @@ Task<Result<api::ObjectPtr>> Registry::insert(CallContext& call, const Target& t
   CO_TRY_OK(co_await parts_.admission.validate(admission));
 
   const api::ObjectKey key = admission.key;
-  const Status exists =
-      Status::already_exists(target.requested.group, target.requested.plural, key.name);
+  const Status exists = name_taken(target.requested, key.name, generated);
   if (call.dry_run) {
     CO_TRY(const auto cache, co_await consistent_cache(stored));
     if (cache->find(key)) co_return fail(exists);
-    CO_TRY(std::string bytes, stored_bytes(std::move(document), stored));
-    co_return api::Object::from_json(std::move(bytes));
   }
-
   std::function<void()> undo;
   Allocation* const allocation = allocation_of(stored);
   if (allocation != nullptr) {
     CO_TRY(undo, co_await allocation->reserve(&document, nullptr, call));
   }
   auto bytes = stored_bytes(std::move(document), stored);
+  if (call.dry_run) {
+    if (undo) undo();
+    if (!bytes) co_return fail(std::move(bytes).error());
+    co_return api::Object::from_json(*std::move(bytes));
+  }
   Result<api::ObjectPtr> written =
       bytes ? co_await parts_.storage.write(stored, key, *std::move(bytes), 0)
             : Result<api::ObjectPtr>(fail(std::move(bytes).error()));
   if (!written) {
     if (undo) undo();
-    if (written.error().is(Reason::Conflict)) co_return fail(exists);
-    co_return fail(std::move(written).error());
+    if (!written.error().is(Reason::Conflict)) co_return fail(std::move(written).error());
+    CO_TRY(const auto present, co_await parts_.storage.read(stored, key));
+    if (present && present->is_deleting()) {
+      co_return fail(Status(exists).with_context("object is being deleted"));
+    }
+    co_return fail(exists);
   }
   if (allocation != nullptr) allocation->written(written->get(), nullptr);
   co_return written;

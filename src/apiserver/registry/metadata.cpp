@@ -69,13 +69,15 @@ void carry_over_identity(api::Document& now, const api::Document& before) {
   auto& metadata = metadata_of(now);
   const auto* old = api::find_at(before, {"metadata"});
   if (old == nullptr || !old->is_object()) return;
-  for (const std::string_view name :
-       {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-        "selfLink", "generateName"}) {
-    // A generateName is of no use after creation, but clients may drop or keep it.
-    if (name == "generateName" && metadata.contains(name)) continue;
-    copy_member(metadata, old->get_object(), name);
+  const auto& members = old->get_object();
+  for (const std::string_view name : {"creationTimestamp", "generation", "selfLink"}) {
+    copy_member(metadata, members, name);
   }
+  // Clients may leave these out, so they are not taken for changes then.
+  for (const std::string_view name : {"uid", "deletionGracePeriodSeconds", "generateName"}) {
+    if (!metadata.contains(name)) copy_member(metadata, members, name);
+  }
+  if (members.contains("deletionTimestamp")) copy_member(metadata, members, "deletionTimestamp");
   metadata.erase("managedFields");
 }
 
@@ -98,9 +100,13 @@ Result<void> match_namespace(api::Document& document, const api::Resource& resou
 
 Result<void> match_name(const api::Document& document, std::string_view name) {
   const std::string_view own = api::string_at(document, {"metadata", "name"});
-  if (own.empty() || own == name) return {};
+  if (own == name) return {};
   std::string text = "the name of the object (";
-  text.append(own).append(") does not match the name on the URL (").append(name).append(")");
+  if (own.empty()) {
+    text.append(name).append(" based on URL) was undeterminable: name must be provided");
+  } else {
+    text.append(own).append(") does not match the name on the URL (").append(name).append(")");
+  }
   return fail(Status::bad_request(std::move(text)));
 }
 

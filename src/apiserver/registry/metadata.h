@@ -23,13 +23,14 @@ std::string time_text(Wall time);
 
 // Sets what only the server may set on a new object.
 void begin_life(api::Document& document, const api::Resource& resource, Wall now, Random& random);
-// Replaces what clients may not change by what it was.
+// Replaces what clients may not change by what it was, where upstream does not rather refuse a
+// change.
 void carry_over_identity(api::Document& now, const api::Document& before);
 
 // `namespace_` of the path against that of the body, which is set from it. Errors: BadRequest.
 Result<void> match_namespace(api::Document& document, const api::Resource& resource,
                              std::string_view namespace_);
-// Errors: BadRequest when the body names another object than the path.
+// Errors: BadRequest when the body names another object than the path, or none.
 Result<void> match_name(const api::Document& document, std::string_view name);
 
 api::FieldErrors validate_metadata(const api::Document& document, const api::Resource& resource,

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/registry/options.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "api/validation/field_error.h"
+#include "api/validation/object_meta.h"
 
 namespace keelson::apiserver {
 namespace {
-
-constexpr std::size_t kFieldManagerMax = 128;
 
 bool is_true(std::string_view text) {
   return !(text.empty() ? false : text == "0" || text == "false");
@@ -45,14 +45,10 @@ Status invalid_options(std::string_view kind, const api::FieldErrors& errors) {
   return errors.status("meta.k8s.io", kind, "");
 }
 
-Result<bool> parse_dry_run(const std::vector<std::string>& values, std::string_view kind) {
-  if (values.empty()) return false;
-  api::FieldErrors errors;
-  for (const auto& value : values) {
-    if (value != "All") errors.not_supported("dryRun", value, {"All"});
-  }
-  if (!errors.empty()) return fail(invalid_options(kind, errors));
-  return true;
+bool parse_dry_run(const std::vector<std::string>& values, api::FieldErrors& errors) {
+  const auto is_all = [](const std::string& value) { return value == "All"; };
+  if (!std::ranges::all_of(values, is_all)) errors.not_supported("dryRun", values, {"All"});
+  return !values.empty();
 }
 
 std::vector<std::string> all(const Query& query, std::string_view name) {
@@ -68,14 +64,13 @@ std::string_view options_kind(std::string_view verb) {
   return verb == "patch" ? "PatchOptions" : "UpdateOptions";
 }
 
-Result<DeleteQuery::Propagation> parse_propagation(std::string_view text) {
+DeleteQuery::Propagation parse_propagation(std::string_view text, api::FieldErrors& errors) {
   if (text.empty()) return DeleteQuery::Propagation::Default;
   if (text == "Orphan") return DeleteQuery::Propagation::Orphan;
   if (text == "Background") return DeleteQuery::Propagation::Background;
   if (text == "Foreground") return DeleteQuery::Propagation::Foreground;
-  api::FieldErrors errors;
   errors.not_supported("propagationPolicy", text, {"Foreground", "Background", "Orphan", "nil"});
-  return fail(invalid_options("DeleteOptions", errors));
+  return DeleteQuery::Propagation::Default;
 }
 
 }  // namespace
@@ -149,7 +144,9 @@ Result<ListQuery> parse_list_query(const Query& query) {
   return out;
 }
 
-Result<DeleteQuery> parse_delete_query(const Query& query, const api::Document& body) {
+Result<DeleteQuery> parse_delete_query(const Query& all_parameters, const api::Document& body) {
+  // Where there is a body, it alone counts.
+  const Query query = body.is_null() ? all_parameters : Query();
   DeleteQuery out;
   const auto member = [&](std::string_view name) { return api::find_at(body, {name}); };
   if (const auto* grace = member("gracePeriodSeconds"); grace != nullptr && grace->is_int64()) {
@@ -159,7 +156,6 @@ Result<DeleteQuery> parse_delete_query(const Query& query, const api::Document& 
   }
   std::string policy(api::string_at(body, {"propagationPolicy"}));
   if (policy.empty()) policy = find_parameter(query, "propagationPolicy");
-  TRY(out.propagation, parse_propagation(policy));
 
   std::optional<bool> orphan;
   if (const auto* value = member("orphanDependents"); value != nullptr && value->is_bool()) {
@@ -167,13 +163,13 @@ Result<DeleteQuery> parse_delete_query(const Query& query, const api::Document& 
   } else if (has(query, "orphanDependents")) {
     orphan = flag(query, "orphanDependents");
   }
+  api::FieldErrors errors;
+  if (orphan && !policy.empty()) {
+    errors.invalid("propagationPolicy", policy,
+                   "orphanDependents and deletionPropagation cannot be both set");
+  }
+  out.propagation = parse_propagation(policy, errors);
   if (orphan) {
-    if (!policy.empty()) {
-      api::FieldErrors errors;
-      errors.invalid("propagationPolicy", policy,
-                     "orphanDependents and deletionPropagation cannot be both set");
-      return fail(invalid_options("DeleteOptions", errors));
-    }
     out.propagation =
         *orphan ? DeleteQuery::Propagation::Orphan : DeleteQuery::Propagation::Background;
     out.orphan_dependents_false = !*orphan;
@@ -187,17 +183,15 @@ Result<DeleteQuery> parse_delete_query(const Query& query, const api::Document& 
       if (value.is_string()) dry_run.emplace_back(value.get_string());
     }
   }
-  TRY(out.dry_run, parse_dry_run(dry_run, "DeleteOptions"));
+  out.dry_run = parse_dry_run(dry_run, errors);
+  if (!errors.empty()) return fail(invalid_options("DeleteOptions", errors));
   return out;
 }
 
 Result<void> parse_write_query(const Query& query, CallContext& call) {
-  const std::string_view kind = options_kind(call.info.verb);
-  TRY(call.dry_run, parse_dry_run(all(query, "dryRun"), kind));
   call.field_manager = find_parameter(query, "fieldManager");
-  api::FieldErrors errors;
-  if (call.field_manager.size() > kFieldManagerMax)
-    errors.too_long("fieldManager", kFieldManagerMax);
+  api::FieldErrors errors = api::validate_field_manager(call.field_manager, "fieldManager");
+  call.dry_run = parse_dry_run(all(query, "dryRun"), errors);
   const std::string_view validation = find_parameter(query, "fieldValidation");
   if (validation.empty() || validation == "Warn") {
     call.field_validation = FieldValidation::Warn;
@@ -206,9 +200,9 @@ Result<void> parse_write_query(const Query& query, CallContext& call) {
   } else if (validation == "Strict") {
     call.field_validation = FieldValidation::Strict;
   } else {
-    errors.not_supported("fieldValidation", validation, {"Ignore", "Strict", "Warn"});
+    errors.not_supported("fieldValidation", validation, {"", "Ignore", "Strict", "Warn"});
   }
-  if (!errors.empty()) return fail(invalid_options(kind, errors));
+  if (!errors.empty()) return fail(invalid_options(options_kind(call.info.verb), errors));
   return {};
 }
 

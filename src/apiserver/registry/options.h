@@ -40,7 +40,8 @@ struct DeleteQuery {
   std::string uid, resource_version;     // Preconditions; empty: none.
   bool dry_run = false;
 };
-// `body` is DeleteOptions, or null where there was none. Errors: BadRequest, Invalid.
+// `body` is DeleteOptions, or null where there was none: only then the query counts. Errors:
+// BadRequest, Invalid.
 Result<DeleteQuery> parse_delete_query(const Query& query, const api::Document& body);
 
 // fieldValidation, fieldManager, dryRun. Errors: BadRequest, Invalid.

@@ -5,6 +5,7 @@
 #include "api/patch/json_patch.h"
 #include "api/patch/merge_patch.h"
 #include "api/patch/strategic_merge.h"
+#include "api/quote.h"
 #include "apiserver/registry/metadata.h"
 #include "apiserver/registry/registry.h"
 
@@ -13,6 +14,13 @@ namespace {
 
 // Upstream's maxRetryWhenPatchConflicts.
 constexpr int kPatchRetries = 5;
+
+// Source: upstream, which answers as if the patch were a field of something without a kind.
+Status refusal(const std::string& shown, const Status& why) {
+  api::FieldErrors errors;
+  errors.invalid("patch", shown, why.message());
+  return errors.status("", "", "");
+}
 
 }  // namespace
 
@@ -41,12 +49,18 @@ Task<Result<Written>> Registry::patch(CallContext& call, const api::Resource& re
   auto next = [&call, &resource, &patch, &findings, kind,
                name](const api::Document& before) -> Result<api::Document> {
     TRY(api::Document patched, apply_patch(before, patch, kind, *resource.type));
-    TRY(api::Document accepted,
-        accept(Body{std::move(patched), findings.duplicates}, resource, call));
-    TRY_OK(match_name(accepted, name));
-    return accepted;
+    TRY_OK(accept_kind(patched, resource.group, resource.version, resource.kind));
+    if (auto read = accept_fields(patched, findings.duplicates, *resource.type, call, {}); !read) {
+      if (kind == PatchKind::Strategic) return fail(refusal(api::go_value(patch), read.error()));
+      // Reading the fields has consumed what is to be shown.
+      TRY(patched, apply_patch(before, patch, kind, *resource.type));
+      return fail(refusal(api::go_json(patched), read.error()));
+    }
+    TRY_OK(match_name(patched, name));
+    return patched;
   };
-  const UpdateRules rules{.conflict_retries = kPatchRetries};
+  const UpdateRules rules{.requires_version = !resource.unconditional_update,
+                          .conflict_retries = kPatchRetries};
   co_return co_await update_with(call, std::move(target), std::move(next), rules);
 }
 

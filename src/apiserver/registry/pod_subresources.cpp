@@ -83,7 +83,9 @@ api::FieldErrors validate_binding(const api::Document& binding) {
 
 Task<Result<api::Document>> bind_pod(Registry& registry, CallContext& call, api::ObjectKey key,
                                      api::Document binding) {
-  CO_TRY_OK(match_name(binding, key.name));
+  if (api::string_at(binding, {"metadata", "name"}) != key.name) {
+    co_return fail(Status::bad_request("name in URL does not match name in Binding object"));
+  }
   if (const auto errors = validate_binding(binding); !errors.empty()) {
     co_return fail(errors.status("", "Binding", key.name));
   }

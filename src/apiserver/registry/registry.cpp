@@ -41,11 +41,13 @@ Status modified_conflict(const api::Resource& resource, const api::ObjectKey& ke
 }
 
 Status precondition_conflict(const api::Resource& resource, const api::ObjectKey& key,
-                             std::string_view what, std::string_view wanted,
-                             std::string_view actual) {
-  std::string why = "Precondition failed: ";
-  why.append(what).append(" in precondition: ").append(wanted);
-  why.append(", ").append(what).append(" in object meta: ").append(actual);
+                             std::string_view wanted, std::string_view actual) {
+  // Source: upstream, StorageError of its storage, which has codes of its own.
+  std::string why = "StorageError: invalid object, Code: 4, Key: ";
+  why.append(CacheSet::storage_key(resource, key));
+  why.append(
+      ", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ");
+  why.append(wanted).append(", UID in object meta: ").append(actual);
   return Status::conflict(resource.group, resource.plural, key.name, why);
 }
 

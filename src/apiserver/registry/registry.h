@@ -149,8 +149,8 @@ Result<std::string> stored_bytes(api::Document document, const api::Resource& st
 // Not found, conflicts and so on, about an object of that resource.
 Status not_found(const api::Resource& resource, const api::ObjectKey& key);
 Status modified_conflict(const api::Resource& resource, const api::ObjectKey& key);
+// An update of an object with another uid.
 Status precondition_conflict(const api::Resource& resource, const api::ObjectKey& key,
-                             std::string_view what, std::string_view wanted,
-                             std::string_view actual);
+                             std::string_view wanted, std::string_view actual);
 
 }  // namespace keelson::apiserver

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/codec/json.h"
+#include "api/time.h"
 #include "apiserver/registry/conversion/convert.h"
 #include "apiserver/registry/metadata.h"
 #include "apiserver/registry/registry.h"
@@ -52,15 +53,35 @@ void mark_dependents(api::Document& document, const Strategy& strategy,
   set_finalizers(document, finalizers);
 }
 
+// Deleted at `when`; the generation counts it once.
 void mark_deleted(api::Document& document, const api::Resource& stored, Wall when,
                   std::int64_t grace) {
   auto& metadata = metadata_of(document);
-  metadata["deletionTimestamp"] = time_text(when + std::chrono::seconds(grace));
+  const bool again = is_deleting(document);
+  metadata["deletionTimestamp"] = time_text(when);
   metadata["deletionGracePeriodSeconds"] = grace;
   if (const auto generation = int_at(document, {"metadata", "generation"});
-      stored.has_generation && generation > 0) {
+      stored.has_generation && generation > 0 && !again) {
     metadata["generation"] = generation + 1;
   }
+}
+
+// When the deletion that goes on was asked for.
+Wall asked_at(const api::Document& document, std::int64_t grace) {
+  const auto when = api::parse_rfc3339(api::string_at(document, {"metadata", "deletionTimestamp"}));
+  CHECK(when.has_value());
+  return std::chrono::time_point_cast<Wall::duration>(*when) - std::chrono::seconds(grace);
+}
+
+Status delete_conflict(const api::Resource& resource, const api::ObjectKey& key,
+                       std::string_view what, std::string_view wanted, std::string_view actual,
+                       std::string_view guess) {
+  std::string why = "the ";
+  why.append(what).append(" in the precondition (").append(wanted);
+  why.append(") does not match the ").append(what).append(" in record (").append(actual);
+  why.append("). The object might have been ").append(guess);
+  // Source: upstream, which has the kind at hand there, not the resource.
+  return Status::conflict(resource.group, resource.kind, key.name, why);
 }
 
 }  // namespace
@@ -87,14 +108,13 @@ Task<Result<std::optional<Removed>>> Registry::try_remove(CallContext& call, con
                                                           const DeleteQuery& query,
                                                           api::ObjectPtr before) {
   if (!query.uid.empty() && query.uid != before->uid()) {
-    co_return fail(
-        precondition_conflict(target.requested, target.key, "UID", query.uid, before->uid()));
+    co_return fail(delete_conflict(target.requested, target.key, "UID", query.uid, before->uid(),
+                                   "deleted and then recreated"));
   }
-  if (!query.resource_version.empty() &&
-      query.resource_version != std::to_string(before->resource_version())) {
-    co_return fail(precondition_conflict(target.requested, target.key, "ResourceVersion",
-                                         query.resource_version,
-                                         std::to_string(before->resource_version())));
+  const std::string version = std::to_string(before->resource_version());
+  if (!query.resource_version.empty() && query.resource_version != version) {
+    co_return fail(delete_conflict(target.requested, target.key, "ResourceVersion",
+                                   query.resource_version, version, "modified"));
   }
   AdmissionRequest admission{.call = call,
                              .operation = Operation::Delete,
@@ -106,35 +126,32 @@ Task<Result<std::optional<Removed>>> Registry::try_remove(CallContext& call, con
   CO_TRY_OK(co_await parts_.admission.validate(admission));
 
   CO_TRY(api::Document document, api::parse_json(before->json()));
-  const bool deleting = is_deleting(document);
   const std::int64_t old_grace = int_at(document, {"metadata", "deletionGracePeriodSeconds"});
+  auto grace = target.strategy.grace_period(*before, query.grace_period_seconds);
+  Wall when = call.now + std::chrono::seconds(grace.value_or(0));
+  if (is_deleting(document)) {
+    if (grace && old_grace > 0) {
+      // Sooner is possible, later is not.
+      if (query.grace_period_seconds.value_or(old_grace) >= old_grace) {
+        co_return Removed{before, false};
+      }
+      grace = std::max<std::int64_t>(*query.grace_period_seconds, 0);
+      when = asked_at(document, old_grace) + std::chrono::seconds(*grace);
+    } else {
+      grace.reset();
+      when = asked_at(document, 0);
+    }
+  }
   mark_dependents(document, target.strategy, query.propagation);
   api::Document held = document;
   const bool kept_by_kind = target.strategy.holds_deletion(held);
   if (kept_by_kind) document = std::move(held);
-
-  const auto grace = target.strategy.grace_period(*before, query.grace_period_seconds);
-  const std::int64_t seconds = std::max<std::int64_t>(grace.value_or(0), 0);
-  if (!deleting) {
-    if (seconds == 0 && finalizers_of(document).empty() && !kept_by_kind) {
-      CO_TRY(auto last, co_await erase(call, target, before));
-      if (!last) co_return std::nullopt;
-      co_return Removed{*std::move(last), true};
-    }
-    mark_deleted(document, target.stored, call.now, seconds);
-  } else if (grace && seconds < old_grace) {
-    // Sooner is possible, later is not.
-    if (seconds == 0 && finalizers_of(document).empty() && !kept_by_kind) {
-      CO_TRY(auto last, co_await erase(call, target, before));
-      if (!last) co_return std::nullopt;
-      co_return Removed{*std::move(last), true};
-    }
-    mark_deleted(document, target.stored, call.now, seconds);
-  } else if (finalizers_of(document).empty() && !kept_by_kind && old_grace == 0) {
+  if (grace.value_or(0) == 0 && finalizers_of(document).empty() && !kept_by_kind) {
     CO_TRY(auto last, co_await erase(call, target, before));
     if (!last) co_return std::nullopt;
     co_return Removed{*std::move(last), true};
   }
+  mark_deleted(document, target.stored, when, grace.value_or(0));
   CO_TRY(auto written, co_await write(call, target, std::move(document), before));
   if (!written) co_return std::nullopt;
   co_return Removed{*std::move(written), false};

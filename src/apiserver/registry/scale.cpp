@@ -63,7 +63,7 @@ Task<Result<Written>> apply_scale(Registry& registry, CallContext& call,
                }
                const auto own_uid = api::string_at(object, {"metadata", "uid"});
                if (!uid.empty() && uid != own_uid) {
-                 return fail(precondition_conflict(resource, key, "UID", uid, own_uid));
+                 return fail(precondition_conflict(resource, key, uid, own_uid));
                }
                api::object_at(object, {"spec"})["replicas"] = replicas;
                return {};

@@ -26,14 +26,28 @@ void keep_member(api::Document& now, const api::Document& before, std::string_vi
 
 // An update of /status: everything but the status is as it was.
 void keep_all_but_status(api::Document& now, const api::Document& before, bool keep_metadata) {
-  json::object next = before.get_object();
-  if (!keep_metadata) next["metadata"] = metadata_of(now);
-  if (const auto* status = api::find_at(now, {"status"})) {
-    next["status"] = *status;
-  } else {
-    next.erase("status");
+  json::object& from = now.get_object();
+  json::object next;
+  const auto take = [&](std::string_view name) {
+    if (auto* const value = from.if_contains(name)) next.emplace(name, std::move(*value));
+  };
+  for (const auto& [name, value] : before.get_object()) {
+    if (name == "status" || (name == "metadata" && !keep_metadata)) {
+      take(name);
+    } else {
+      next.emplace(name, value);
+    }
   }
+  if (!next.contains("status")) take("status");
   now = std::move(next);
+}
+
+// Whether `bytes` are what the store has of `before`. Their sizes differ by the resource version
+// that is spliced in, which tells most of those apart that changed.
+bool is_unchanged(const std::string& bytes, const api::Object& before) {
+  const std::string version = std::to_string(before.resource_version());
+  const std::size_t spliced = std::string_view(R"(,"resourceVersion":"")").size() + version.size();
+  return bytes.size() + spliced == before.json().size() && bytes == before.stored();
 }
 
 // Whether something still keeps an object that is to be deleted.
@@ -51,7 +65,6 @@ Task<Result<Written>> Registry::update(CallContext& call, const api::Resource& r
   CO_TRY(api::Document document, accept(std::move(body), resource, call));
   CO_TRY_OK(match_namespace(document, resource, target.key.namespace_));
   CO_TRY_OK(match_name(document, target.key.name));
-  metadata_of(document)["name"] = target.key.name;
 
   if (resource.create_on_update && target.subresource.empty()) {
     CO_TRY(const auto before, co_await current(target, false));
@@ -69,7 +82,10 @@ Task<Result<Written>> Registry::update(CallContext& call, const api::Resource& r
                           .conflict_retries = kChangeRetries};
   co_return co_await update_with(
       call, std::move(target),
-      [document](const api::Document&) -> Result<api::Document> { return document; }, rules);
+      [document = std::move(document)](const api::Document&) -> Result<api::Document> {
+        return document;
+      },
+      rules);
 }
 
 Task<Result<Written>> Registry::change(CallContext& call, const api::Resource& resource,
@@ -111,20 +127,25 @@ Task<Result<std::optional<Written>>> Registry::try_update(CallContext& call, con
                                                           api::ObjectPtr before) {
   const api::Resource& stored = target.stored;
   CO_TRY(api::Document old, api::parse_json(before->json()));
-  api::Document shown = old;
-  convert(shown, stored, target.requested);
-  CO_TRY(api::Document document, next(shown));
+  const bool converts = &stored != &target.requested;
+  api::Document shown;
+  if (converts) {
+    shown = old;
+    convert(shown, stored, target.requested);
+  }
+  CO_TRY(api::Document document, next(converts ? shown : old));
 
   const std::string uid(api::string_at(document, {"metadata", "uid"}));
   if (!uid.empty() && uid != before->uid()) {
-    co_return fail(precondition_conflict(target.requested, target.key, "UID", uid, before->uid()));
+    co_return fail(precondition_conflict(target.requested, target.key, uid, before->uid()));
   }
   const std::string text(api::string_at(document, {"metadata", "resourceVersion"}));
   CO_TRY(const std::int64_t version, parse_resource_version(text));
   if (version == 0 && rules.requires_version) {
     api::FieldErrors errors;
     errors.invalid("metadata.resourceVersion", 0, "must be specified for an update");
-    co_return fail(errors.status(stored.group, stored.kind, target.key.name));
+    // Source: upstream, which has no kind at hand there.
+    co_return fail(errors.status(target.requested.group, target.requested.plural, target.key.name));
   }
   if (version != 0 && version != before->resource_version()) {
     // Against the cache's state this may be the client's newer knowledge: the store decides.
@@ -150,6 +171,7 @@ Task<Result<std::optional<Written>>> Registry::try_update(CallContext& call, con
   if (target.subresource == "status") {
     keep_all_but_status(document, old, !target.strategy.status_updates_metadata(stored));
     carry_over_identity(document, old);
+    target.strategy.prepare_for_status_update(document, old);
     errors = validate_metadata(document, stored, target.strategy);
     errors += validate_metadata_update(document, old);
     errors += target.strategy.validate_status_update(document, old);
@@ -165,7 +187,7 @@ Task<Result<std::optional<Written>>> Registry::try_update(CallContext& call, con
     errors = validate_metadata(document, stored, target.strategy);
     errors += validate_metadata_update(document, old);
     errors += target.subresource.empty()
-                  ? target.strategy.validate_update(document, old)
+                  ? target.strategy.validate_update_by(document, old, call)
                   : target.strategy.validate_subresource_update(document, old, target.subresource);
     for (auto& warning : target.strategy.warnings(document)) {
       call.warnings.push_back(std::move(warning));
@@ -189,26 +211,26 @@ Task<Result<std::optional<api::ObjectPtr>>> Registry::write(CallContext& call, c
                       !is_held(target.strategy, document);
   std::function<void()> undo;
   Allocation* const allocation = allocation_of(stored);
-  if (allocation != nullptr && !call.dry_run && !leaves) {
+  if (allocation != nullptr && !leaves) {
     CO_TRY(undo, co_await allocation->reserve(&document, before.get(), call));
   }
   auto bytes = stored_bytes(std::move(document), stored);
-  if (!bytes) {
+  if (!bytes || call.dry_run) {
     if (undo) undo();
-    co_return fail(std::move(bytes).error());
   }
+  if (!bytes) co_return fail(std::move(bytes).error());
   if (leaves) {
     CO_TRY(auto last, api::Object::from_stored(*bytes, before->resource_version()));
     if (call.dry_run) co_return std::optional(std::move(last));
     co_return co_await erase(call, target, std::move(last));
   }
-  if (*bytes == before->stored()) {
-    if (undo) undo();
-    co_return std::optional(before);
-  }
   if (call.dry_run) {
     CO_TRY(auto object, api::Object::from_stored(*bytes, before->resource_version()));
     co_return std::optional(std::move(object));
+  }
+  if (is_unchanged(*bytes, *before)) {
+    if (undo) undo();
+    co_return std::optional(before);
   }
   auto written = co_await parts_.storage.write(stored, target.key, *std::move(bytes),
                                                before->resource_version());
