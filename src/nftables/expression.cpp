@@ -71,11 +71,10 @@ Expression number(Register to, std::uint32_t bound, std::uint32_t type) {
   return expression;
 }
 
-Expression lookup(Register key, const std::string& set, std::uint32_t set_id) {
+Expression lookup(Register key, const std::string& set) {
   auto expression = make("lookup");
   put(expression, NFTNL_EXPR_LOOKUP_SREG, key);
   nftnl_expr_set_str(expression.get(), NFTNL_EXPR_LOOKUP_SET, set.c_str());
-  if (set_id) put(expression, NFTNL_EXPR_LOOKUP_SET_ID, set_id);
   return expression;
 }
 
@@ -107,7 +106,9 @@ Expression load_payload_network(Register to, std::uint32_t offset, std::uint32_t
 Expression load_destination_port(Register to) {
   return payload(to, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
 }
-Expression load_l4_protocol(Register to) { return meta(NFT_META_L4PROTO, NFTNL_EXPR_META_DREG, to); }
+Expression load_l4_protocol(Register to) {
+  return meta(NFT_META_L4PROTO, NFTNL_EXPR_META_DREG, to);
+}
 Expression load_mark(Register to) { return meta(NFT_META_MARK, NFTNL_EXPR_META_DREG, to); }
 Expression store_mark(Register from) { return meta(NFT_META_MARK, NFTNL_EXPR_META_SREG, from); }
 Expression load_ct_state(Register to) { return conntrack(NFT_CT_STATE, to); }
@@ -143,18 +144,29 @@ Expression immediate(Register to, std::string_view bytes) {
   return expression;
 }
 
-Expression lookup_set(Register key, const std::string& set, bool inverted, std::uint32_t set_id) {
-  auto expression = lookup(key, set, set_id);
-  if (inverted) put(expression, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
-  return expression;
-}
-Expression lookup_map(Register key, const std::string& map, Register to, std::uint32_t set_id) {
-  auto expression = lookup(key, map, set_id);
+Expression lookup_set(Register key, const std::string& set) { return lookup(key, set); }
+Expression lookup_map(Register key, const std::string& map, Register to) {
+  auto expression = lookup(key, map);
   put(expression, NFTNL_EXPR_LOOKUP_DREG, to);
   return expression;
 }
 Expression lookup_verdict(Register key, const std::string& map) {
   return lookup_map(key, map, NFT_REG_VERDICT);
+}
+
+void match_network(Expressions& rule, Side side, const api::IpPrefix& network, Compare op) {
+  const bool six = network.address().is_v6();
+  const std::uint32_t size = six ? 16 : 4;
+  const std::uint32_t source_offset = six ? 8 : 12;
+  const auto bytes = network.network().bytes();
+  const std::string address(bytes.end() - size, bytes.end());
+  std::string mask(size, '\0');
+  for (std::uint32_t bit = 0; bit < static_cast<std::uint32_t>(network.length()); ++bit)
+    mask[bit / 8] = static_cast<char>(mask[bit / 8] | 0x80 >> bit % 8);
+  rule.push_back(load_payload_network(
+      reg(0), side == Side::Source ? source_offset : source_offset + size, size));
+  rule.push_back(bitwise(reg(0), reg(0), mask, std::string(size, '\0')));
+  rule.push_back(compare(reg(0), op, address));
 }
 
 Expression random_number(Register to, std::uint32_t bound) {

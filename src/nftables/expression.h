@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "api/ip.h"
+
 struct nftnl_expr;
 
 namespace keelson::nft {
@@ -43,19 +45,25 @@ Expression compare(Register value, Compare op, std::uint32_t number);  // Host o
 Expression bitwise(Register from, Register to, std::string_view mask, std::string_view flip);
 Expression immediate(Register to, std::string_view bytes);
 
-// Goes on only if the set has (or, inverted, has not) the key.
-Expression lookup_set(Register key, const std::string& set, bool inverted = false,
-                      std::uint32_t set_id = 0);
+// Goes on only if the set has the key.
+Expression lookup_set(Register key, const std::string& set);
 // Goes on only if the map has the key.
-Expression lookup_map(Register key, const std::string& map, Register to, std::uint32_t set_id = 0);
+Expression lookup_map(Register key, const std::string& map, Register to);
 Expression lookup_verdict(Register key, const std::string& map);
+
+enum class Side : std::uint8_t { Source, Destination };
+// Goes on only if that address of the packet is in `network` (or, with NotEqual, is not). Packets
+// are of the network's family.
+void match_network(Expressions& rule, Side side, const api::IpPrefix& network,
+                   Compare op = Compare::Equal);
 
 // A number below `bound`.
 Expression random_number(Register to, std::uint32_t bound);
 Expression next_number(Register to, std::uint32_t bound);
 
 // Elements of dynamic maps and sets.
-Expression add_element(const std::string& map, Register key, Register data, std::uint64_t timeout_ms);
+Expression add_element(const std::string& map, Register key, Register data,
+                       std::uint64_t timeout_ms);
 Expression refresh_element(const std::string& map, Register key, Register data,
                            std::uint64_t timeout_ms);
 // The kernel wants a data register of a map here too, though its content does not matter.

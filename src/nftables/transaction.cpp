@@ -20,6 +20,8 @@ extern "C" {
 #include <cerrno>
 #include <cstring>
 
+#include "nftables/netlink_socket.h"
+
 namespace keelson::nft {
 namespace {
 
@@ -35,31 +37,6 @@ using TablePtr = std::unique_ptr<nftnl_table, Freer<nftnl_table, nftnl_table_fre
 using ChainPtr = std::unique_ptr<nftnl_chain, Freer<nftnl_chain, nftnl_chain_free>>;
 using RulePtr = std::unique_ptr<nftnl_rule, Freer<nftnl_rule, nftnl_rule_free>>;
 using SetPtr = std::unique_ptr<nftnl_set, Freer<nftnl_set, nftnl_set_free>>;
-
-class Socket {
- public:
-  Socket() : socket_(mnl_socket_open(NETLINK_NETFILTER)) {
-    if (socket_ && mnl_socket_bind(socket_, 0, MNL_SOCKET_AUTOPID) < 0) close();
-  }
-  ~Socket() { close(); }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-
-  bool is_open() const { return socket_ != nullptr; }
-  mnl_socket* get() const { return socket_; }
-  int descriptor() const { return mnl_socket_get_fd(socket_); }
-
- private:
-  void close() {
-    if (socket_) mnl_socket_close(socket_);
-    socket_ = nullptr;
-  }
-  mnl_socket* socket_;
-};
-
-Status netlink_failure(std::string_view what, int error) {
-  return Status::unavailable("nftables: " + std::string(what) + ": " + std::strerror(error));
-}
 
 SetPtr make_set(const std::string& table, const std::string& name, std::uint8_t family) {
   SetPtr set(nftnl_set_alloc());
@@ -164,6 +141,7 @@ void Transaction::add_set(const Set& set) {
   nftnl_set_set_u32(object.get(), NFTNL_SET_KEY_TYPE, set.key.number);
   nftnl_set_set_u32(object.get(), NFTNL_SET_KEY_LEN, set.key.size);
   nftnl_set_set_u32(object.get(), NFTNL_SET_ID, ++last_set_id_);
+  if (set.size_max) nftnl_set_set_u32(object.get(), NFTNL_SET_DESC_SIZE, set.size_max);
   if (set.to_verdicts) {
     nftnl_set_set_u32(object.get(), NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
   } else if (set.data) {
@@ -174,28 +152,18 @@ void Transaction::add_set(const Set& set) {
   end(message);
 }
 
-void Transaction::delete_set(const std::string& name) {
-  auto* message = begin(NFT_MSG_DELSET, 0);
-  SetPtr object = make_set(table_, name, family_);
-  nftnl_set_nlmsg_build_payload(message, object.get());
-  end(message);
-}
-
-void Transaction::put_elements(std::uint16_t type, std::uint16_t flags, const std::string& set,
-                               std::uint32_t set_id, bool verdicts,
+void Transaction::put_elements(std::uint16_t type, std::uint16_t flags, const Set& set,
                                const std::vector<Element>& elements) {
   for (std::size_t first = 0; first < elements.size(); first += kElementsPerMessage) {
-    SetPtr object = make_set(table_, set, family_);
-    if (set_id) nftnl_set_set_u32(object.get(), NFTNL_SET_ID, set_id);
+    SetPtr object = make_set(table_, set.name, family_);
     const std::size_t last = std::min(elements.size(), first + kElementsPerMessage);
     for (std::size_t i = first; i < last; ++i) {
       const Element& element = elements[i];
       nftnl_set_elem* entry = nftnl_set_elem_alloc();
       nftnl_set_elem_set(entry, NFTNL_SET_ELEM_KEY, element.key.data(),
                          static_cast<std::uint32_t>(element.key.size()));
-      if (type == NFT_MSG_NEWSETELEM && verdicts) {
-        nftnl_set_elem_set_u32(entry, NFTNL_SET_ELEM_VERDICT,
-                               static_cast<std::uint32_t>(NFT_GOTO));
+      if (type == NFT_MSG_NEWSETELEM && set.to_verdicts) {
+        nftnl_set_elem_set_u32(entry, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(NFT_GOTO));
         nftnl_set_elem_set_str(entry, NFTNL_SET_ELEM_CHAIN, element.go_to_chain.c_str());
       } else if (type == NFT_MSG_NEWSETELEM && !element.data.empty()) {
         nftnl_set_elem_set(entry, NFTNL_SET_ELEM_DATA, element.data.data(),
@@ -210,38 +178,16 @@ void Transaction::put_elements(std::uint16_t type, std::uint16_t flags, const st
 }
 
 void Transaction::add_elements(const Set& set, const std::vector<Element>& elements) {
-  put_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, set.name, 0, set.to_verdicts, elements);
+  put_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, elements);
 }
 
 void Transaction::delete_elements(const Set& set, const std::vector<Element>& elements) {
-  put_elements(NFT_MSG_DELSETELEM, 0, set.name, 0, set.to_verdicts, elements);
-}
-
-std::uint32_t Transaction::add_anonymous(const SetType& key, const std::optional<SetType>& data,
-                                         const std::vector<Element>& elements) {
-  const std::uint32_t id = ++last_set_id_;
-  const std::string name = data ? "__map%d" : "__set%d";
-  auto* message = begin(NFT_MSG_NEWSET, NLM_F_CREATE);
-  SetPtr object = make_set(table_, name, family_);
-  nftnl_set_set_u32(object.get(), NFTNL_SET_FLAGS,
-                    NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | (data ? NFT_SET_MAP : 0));
-  nftnl_set_set_u32(object.get(), NFTNL_SET_KEY_TYPE, key.number);
-  nftnl_set_set_u32(object.get(), NFTNL_SET_KEY_LEN, key.size);
-  nftnl_set_set_u32(object.get(), NFTNL_SET_ID, id);
-  nftnl_set_set_u32(object.get(), NFTNL_SET_DESC_SIZE, static_cast<std::uint32_t>(elements.size()));
-  if (data) {
-    nftnl_set_set_u32(object.get(), NFTNL_SET_DATA_TYPE, data->number);
-    nftnl_set_set_u32(object.get(), NFTNL_SET_DATA_LEN, data->size);
-  }
-  nftnl_set_nlmsg_build_payload(message, object.get());
-  end(message);
-  put_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, name, id, false, elements);
-  return id;
+  put_elements(NFT_MSG_DELSETELEM, 0, set, elements);
 }
 
 Result<void> Transaction::commit() {
   if (empty()) return {};
-  Socket socket;
+  const NetlinkSocket socket;
   if (!socket.is_open()) return fail(netlink_failure("open netlink socket", errno));
 
   // The kernel takes a batch from one send: its buffer has to hold the whole.
@@ -258,8 +204,7 @@ Result<void> Transaction::commit() {
     message->nlmsg_type = type;
     message->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     message->nlmsg_seq = messages_ + 1;
-    auto* general =
-        static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
+    auto* general = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
     general->nfgen_family = AF_UNSPEC;
     general->version = NFNETLINK_V0;
     general->res_id = htons(NFNL_SUBSYS_NFTABLES);
@@ -308,14 +253,14 @@ Result<void> Transaction::commit() {
     if (done) break;
   }
   if (first_error)
-    return fail(netlink_failure("message " + std::to_string(wrong_message) + " of " +
-                                    std::to_string(last_message),
-                                first_error));
+    return fail(netlink_failure(
+        "message " + std::to_string(wrong_message) + " of " + std::to_string(last_message),
+        first_error));
   return {};
 }
 
 Result<std::vector<std::string>> list_tables(std::uint8_t family, std::string_view prefix) {
-  Socket socket;
+  const NetlinkSocket socket;
   if (!socket.is_open()) return fail(netlink_failure("open netlink socket", errno));
   std::vector<char> buffer(MNL_SOCKET_BUFFER_SIZE);
   auto* request = nftnl_nlmsg_build_hdr(buffer.data(), NFT_MSG_GETTABLE, family, NLM_F_DUMP, 1);
@@ -337,8 +282,8 @@ Result<std::vector<std::string>> list_tables(std::uint8_t family, std::string_vi
   while (true) {
     const auto count = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
     if (count < 0) return fail(netlink_failure("list tables", errno));
-    const int result = mnl_cb_run(buffer.data(), static_cast<std::size_t>(count), 1, port, collect,
-                                  &found);
+    const int result =
+        mnl_cb_run(buffer.data(), static_cast<std::size_t>(count), 1, port, collect, &found);
     if (result < 0) return fail(netlink_failure("list tables", errno));
     if (result == MNL_CB_STOP) break;
   }

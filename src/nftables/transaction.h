@@ -35,13 +35,14 @@ struct Set {
   // Of a map: its values; a map to verdicts is `to_verdicts`.
   std::optional<SetType> data;
   bool to_verdicts = false;
-  bool dynamic = false;  // Filled by packets, with a timeout.
+  bool dynamic = false;        // Filled by packets, with a timeout.
+  std::uint32_t size_max = 0;  // Of a dynamic one; 0: the kernel's choice, 65,535.
 };
 
 struct Element {
   std::string key;
   std::string data;         // Of a map.
-  std::string go_to_chain;  // Of a verdict map: where to; empty with `drop`/reject chains not used.
+  std::string go_to_chain;  // Of a verdict map.
 };
 
 class Transaction {
@@ -58,14 +59,8 @@ class Transaction {
   void delete_chain(const std::string& name);
   void add_rule(const std::string& chain, Expressions expressions);
   void add_set(const Set& set);
-  void delete_set(const std::string& name);
   void add_elements(const Set& set, const std::vector<Element>& elements);
   void delete_elements(const Set& set, const std::vector<Element>& elements);
-
-  // A constant set or map that lives and dies with the rule that looks it up. `number` tells several of
-  // one transaction apart; the name to look up is "__set%d" or "__map%d".
-  std::uint32_t add_anonymous(const SetType& key, const std::optional<SetType>& data,
-                              const std::vector<Element>& elements);
 
   bool empty() const { return messages_ == 0; }
   std::size_t size_bytes() const { return buffer_.size(); }
@@ -77,8 +72,8 @@ class Transaction {
  private:
   nlmsghdr* begin(std::uint16_t type, std::uint16_t flags);
   void end(const nlmsghdr* message);
-  void put_elements(std::uint16_t type, std::uint16_t flags, const std::string& set,
-                    std::uint32_t set_id, bool verdicts, const std::vector<Element>& elements);
+  void put_elements(std::uint16_t type, std::uint16_t flags, const Set& set,
+                    const std::vector<Element>& elements);
 
   const std::uint8_t family_;
   const std::string table_;

@@ -45,14 +45,16 @@ std::vector<ServicePort> make_service_ports(const core::v1::Service& service,
   for (const auto& ip : spec.clusterIPs.empty() ? std::vector{spec.clusterIP} : spec.clusterIPs) {
     if (is_of(family, ip)) cluster_ip = ip;
   }
-  std::vector<std::string> external;
+  // As upstream: a family without a cluster IP has no node ports either.
+  if (cluster_ip.empty()) return {};
+  std::vector<std::string> external, balancers;
   for (const auto& ip : spec.externalIPs) {
     if (is_of(family, ip)) external.push_back(ip);
   }
   for (const auto& ingress : service.status.loadBalancer.ingress) {
     // "Proxy" asks that packets go through the balancer even from inside.
     if (!ingress.ip.empty() && is_of(family, ingress.ip) && ingress.ipMode != "Proxy")
-      external.push_back(ingress.ip);
+      balancers.push_back(ingress.ip);
   }
 
   std::vector<ServicePort> ports;
@@ -62,6 +64,7 @@ std::vector<ServicePort> make_service_ports(const core::v1::Service& service,
     out.port = static_cast<std::uint16_t>(port.port);
     out.cluster_ip = cluster_ip;
     out.external_ips = external;
+    out.balancer_ips = balancers;
     out.node_port = static_cast<std::uint16_t>(port.nodePort);
     out.internal_local = spec.internalTrafficPolicy == "Local";
     out.external_local = spec.externalTrafficPolicy == "Local";
@@ -71,7 +74,8 @@ std::vector<ServicePort> make_service_ports(const core::v1::Service& service,
     if (spec.sessionAffinity == "ClientIP") {
       out.affinity_seconds = 10'800;
       if (spec.sessionAffinityConfig && spec.sessionAffinityConfig->clientIP)
-        out.affinity_seconds = spec.sessionAffinityConfig->clientIP->timeoutSeconds.value_or(10'800);
+        out.affinity_seconds =
+            spec.sessionAffinityConfig->clientIP->timeoutSeconds.value_or(10'800);
     }
 
     Choice all, local;
@@ -94,6 +98,11 @@ std::vector<ServicePort> make_service_ports(const core::v1::Service& service,
             (ready ? local.ready : local.draining).push_back(address);
         }
       }
+    }
+    if (port.protocol == "UDP") {
+      out.serving = all.ready;
+      out.serving.insert(out.serving.end(), all.draining.begin(), all.draining.end());
+      sort_unique(out.serving);
     }
     out.endpoints = std::move(all).usable();
     if (out.internal_local || out.external_local) out.local_endpoints = std::move(local).usable();

@@ -34,23 +34,28 @@ struct ServicePortName {
 struct ServicePort {
   ServicePortName name;
   std::uint16_t port = 0;
-  std::string cluster_ip;                 // Empty: none in this family.
-  std::vector<std::string> external_ips;  // spec.externalIPs and load balancer addresses.
+  std::string cluster_ip;
+  std::vector<std::string> external_ips;  // spec.externalIPs
+  std::vector<std::string> balancer_ips;  // Addresses that a load balancer passes on unchanged.
   std::uint16_t node_port = 0;            // 0: none.
   int affinity_seconds = 0;               // ClientIP affinity; 0: none.
   bool internal_local = false, external_local = false;  // Traffic policies.
-  std::vector<std::string> source_ranges;  // loadBalancerSourceRanges; empty: everybody.
-  // Where connections may go: ready ones, or where there are none, terminating ones that still serve.
+  std::vector<std::string> source_ranges;  // Who may use balancer_ips; empty: everybody.
+  // Where connections may go: ready ones, or where there are none, terminating ones that still
+  // serve.
   std::vector<Endpoint> endpoints;        // Of the whole cluster, sorted.
   std::vector<Endpoint> local_endpoints;  // Of this node, sorted.
+  // Of UDP only: where flows under way may stay, even if new ones go elsewhere; sorted.
+  std::vector<Endpoint> serving;
 
   bool operator==(const ServicePort&) const = default;
 };
 
 using SlicePtr = std::shared_ptr<const discovery::v1::EndpointSlice>;
 
-// The service's ports in `family`; none for headless services and ExternalName, or when another proxy
-// is asked for (label service.kubernetes.io/service-proxy-name).
+// The service's ports in `family`; none for headless services and ExternalName, without a cluster
+// IP of the family, or when another proxy is asked for (label
+// service.kubernetes.io/service-proxy-name).
 std::vector<ServicePort> make_service_ports(const core::v1::Service& service,
                                             const std::vector<SlicePtr>& slices,
                                             const std::string& node_name, IpFamily family);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Service rules in an nftables table of our own.
+// Service rules in an nftables table of our own. A service is elements of maps and sets; the chains
+// are the same for all of them, so that neither a packet nor a change costs more where there are many.
 //
-//   prerouting, output (nat)  -> services
-//   services: address . protocol . port -> @service-ips  -> goto int-H     (cluster IPs)
-//                                          @external-ips -> goto ext-H
-//             local address: protocol . port -> @node-ports -> goto ext-H
-//   int-H, ext-H: mark for masquerade where needed, then goto all-H or loc-H
-//   all-H, loc-H: pick an endpoint, DNAT
-//   postrouting (nat): masquerade what is marked, and pods that reach themselves
-//   input, forward, output (filter): reject what has no endpoint
-//
-// H is a hash of the service port's name; the chain's own rules say the rest.
+//   prerouting, output (nat) -> services: address . protocol . port -> @services
+//       @services gives what has to be done, which chain picks an endpoint and from which pool;
+//       node ports stand under the address 0
+//     -> internal, external, node-port and their -local kin: mark for masquerade where needed
+//     -> service-N, node-port-N (one for each number of endpoints that some service has):
+//        pool . random number below N -> @endpoints -> DNAT
+//        with affinity first: pool . client -> @affinity, if that is still among @members
+//   postrouting (nat): masquerade what is marked, and pods that reach themselves (@hairpin)
+//   prerouting, output (filter): @firewall -> drop sources that a balancer's address is not for
+//   input, forward, output (filter): reject what has @no-endpoint
 #pragma once
 
 #include <memory>

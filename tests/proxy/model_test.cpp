@@ -25,11 +25,10 @@ SlicePtr make_slice(const std::vector<Pod>& pods) {
   slice->addressType = "IPv4";
   slice->ports = {{.name = "http", .protocol = "TCP", .port = 8080}};
   for (const auto& pod : pods)
-    slice->endpoints.push_back({.addresses = {pod.ip},
-                                .conditions = {.ready = pod.ready,
-                                               .serving = pod.serving,
-                                               .terminating = pod.terminating},
-                                .nodeName = pod.node});
+    slice->endpoints.push_back(
+        {.addresses = {pod.ip},
+         .conditions = {.ready = pod.ready, .serving = pod.serving, .terminating = pod.terminating},
+         .nodeName = pod.node});
   return slice;
 }
 
@@ -79,6 +78,43 @@ TEST(ServicePorts, LeaveOutWhatIsNotOurs) {
   other.metadata.labels["service.kubernetes.io/service-proxy-name"] = "other";
   for (const auto& service : {headless, external, other})
     EXPECT_TRUE(make_service_ports(service, {}, "a", IpFamily::V4).empty());
+}
+
+TEST(ServicePorts, KeepAddressesOfABalancerApart) {
+  auto service = make_service();
+  service.spec.externalIPs = {"192.0.2.1"};
+  service.spec.loadBalancerSourceRanges = {"198.51.100.0/24", "2001:db8::/32"};
+  service.status.loadBalancer.ingress = {
+      {.ip = "192.0.2.2"}, {.ip = "192.0.2.3", .ipMode = "Proxy"}, {.ip = "2001:db8::1"}};
+
+  const auto port = make_service_ports(service, {}, "a", IpFamily::V4)[0];
+
+  EXPECT_EQ(port.external_ips, std::vector<std::string>{"192.0.2.1"});
+  EXPECT_EQ(port.balancer_ips, std::vector<std::string>{"192.0.2.2"});
+  EXPECT_EQ(port.source_ranges, std::vector<std::string>{"198.51.100.0/24"});
+}
+
+TEST(ServicePorts, ExistOnlyInFamiliesWithAClusterIp) {
+  auto service = make_service();
+  EXPECT_TRUE(make_service_ports(service, {}, "a", IpFamily::V6).empty());
+  service.spec.clusterIPs = {"10.43.0.10", "fd00::10"};
+  EXPECT_EQ(make_service_ports(service, {}, "a", IpFamily::V6)[0].cluster_ip, "fd00::10");
+}
+
+TEST(ServicePorts, LetFlowsOfUdpStayWithDrainingEndpoints) {
+  const std::vector<Pod> pods = {{"10.0.0.1", "a", true, true, false},
+                                 {"10.0.0.2", "a", false, true, true},
+                                 {"10.0.0.3", "a", false, false, true}};
+  for (const std::string protocol : {"UDP", "TCP"}) {
+    SCOPED_TRACE(protocol);
+    auto service = make_service();
+    service.spec.ports[0].protocol = protocol;
+    auto slice = std::make_shared<discovery::v1::EndpointSlice>(*make_slice(pods));
+    slice->ports[0].protocol = protocol;
+    const auto port = make_service_ports(service, {slice}, "a", IpFamily::V4)[0];
+    EXPECT_EQ(port.endpoints, (std::vector<Endpoint>{{"10.0.0.1", 8080}}));
+    EXPECT_EQ(port.serving.size(), protocol == "UDP" ? 2u : 0u);
+  }
 }
 
 TEST(ServicePorts, TakeAffinityFromTheService) {

@@ -119,18 +119,18 @@ std::unique_ptr<Backend> make_backend(Balancing balancing = Balancing::RoundRobi
   return std::move(*backend);
 }
 
-#define ASSERT_OK(...)                                             \
-  do {                                                             \
-    const auto ok_result = (__VA_ARGS__);                          \
-    ASSERT_TRUE(ok_result) << ok_result.error().message();         \
+#define ASSERT_OK(...)                                     \
+  do {                                                     \
+    const auto ok_result = (__VA_ARGS__);                  \
+    ASSERT_TRUE(ok_result) << ok_result.error().message(); \
   } while (false)
 
 TEST(NftablesBackend, SpreadsConnectionsOverTheEndpoints) {
   const Namespace here;
   Server one("10.1.0.1", 8080), two("10.1.0.2", 8080), three("10.1.0.3", 8080);
   const auto backend = make_backend();
-  ASSERT_OK(backend->replace(
-      {make_port({{"10.1.0.1", 8080}, {"10.1.0.2", 8080}, {"10.1.0.3", 8080}})}));
+  ASSERT_OK(
+      backend->replace({make_port({{"10.1.0.1", 8080}, {"10.1.0.2", 8080}, {"10.1.0.3", 8080}})}));
 
   for (int i = 0; i < 30; ++i) ASSERT_EQ(try_connect("10.43.0.10", 80), 0);
 
@@ -261,8 +261,7 @@ TEST(NftablesBackend, TakesThousandsOfServices) {
     auto port = make_port({});
     port.name.name = "web-" + std::to_string(i);
     port.cluster_ip = "10.43." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1);
-    for (int e = 1; e <= 10; ++e)
-      port.endpoints.push_back({"10.1.0." + std::to_string(e), 8080});
+    for (int e = 1; e <= 10; ++e) port.endpoints.push_back({"10.1.0." + std::to_string(e), 8080});
     ports.push_back(std::move(port));
   }
   const auto backend = make_backend();
