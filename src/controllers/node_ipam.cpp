@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controllers/node_ipam.h"
 
-#include <arpa/inet.h>
-
-#include <charconv>
-
 #include "api/core/v1.h"
+#include "api/ip.h"
 #include "base/log.h"
 
 namespace keelson::controllers {
@@ -13,23 +10,9 @@ namespace {
 
 using core::v1::Node;
 
-struct Network {
-  std::uint32_t address;
-  int bits;
-};
-
-std::optional<Network> parse_network(std::string_view text) {
-  const auto slash = text.find('/');
-  if (slash == std::string_view::npos) return std::nullopt;
-  in_addr address{};
-  if (inet_pton(AF_INET, std::string(text.substr(0, slash)).c_str(), &address) != 1)
-    return std::nullopt;
-  int bits = 0;
-  const std::string_view digits = text.substr(slash + 1);
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-  if (error != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > 32)
-    return std::nullopt;
-  return Network{ntohl(address.s_addr), bits};
+std::optional<api::IpPrefix> parse_network(std::string_view text) {
+  const auto prefix = api::IpPrefix::parse(text);
+  return prefix && prefix->address().is_v4() ? prefix : std::nullopt;
 }
 
 class NodeIpamController final : public Controller {
@@ -94,32 +77,31 @@ class NodeIpamController final : public Controller {
 Result<CidrBlocks> CidrBlocks::make(std::string_view cidr, int block_bits) {
   const auto network = parse_network(cidr);
   if (!network) return fail(Status::bad_request("invalid CIDR address: " + std::string(cidr)));
-  if (block_bits < network->bits || block_bits > 32 || block_bits - network->bits > 16)
+  if (block_bits < network->length() || block_bits > 32 || block_bits - network->length() > 16)
     return fail(Status::bad_request("node CIDR mask size " + std::to_string(block_bits) +
                                     " does not fit cluster CIDR " + std::string(cidr)));
   CidrBlocks blocks;
-  const std::uint32_t mask = network->bits == 0 ? 0 : ~std::uint32_t{0} << (32 - network->bits);
-  blocks.first_ = network->address & mask;
+  blocks.first_ = network->network().v4_value();
   blocks.block_bits_ = block_bits;
-  blocks.count_ = std::uint32_t{1} << (block_bits - network->bits);
+  blocks.count_ = std::uint32_t{1} << (block_bits - network->length());
   return blocks;
 }
 
 std::optional<std::string> CidrBlocks::allocate() {
   for (std::uint32_t number = 0; number < count_; ++number) {
     if (!taken_.insert(number).second) continue;
-    in_addr address{.s_addr = htonl(first_ + (number << (32 - block_bits_)))};
-    char text[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &address, text, sizeof text);
-    return std::string(text) + "/" + std::to_string(block_bits_);
+    const std::uint32_t address = first_ + (number << (32 - block_bits_));
+    return api::IpPrefix(api::IpAddress::v4(address), block_bits_).text();
   }
   return std::nullopt;
 }
 
 std::optional<std::uint32_t> CidrBlocks::find_number(std::string_view block) const {
   const auto network = parse_network(block);
-  if (!network || network->bits != block_bits_ || network->address < first_) return std::nullopt;
-  const std::uint32_t number = (network->address - first_) >> (32 - block_bits_);
+  if (!network || network->length() != block_bits_) return std::nullopt;
+  const std::uint32_t address = network->address().v4_value();
+  if (address < first_) return std::nullopt;
+  const std::uint32_t number = (address - first_) >> (32 - block_bits_);
   if (number >= count_) return std::nullopt;
   return number;
 }

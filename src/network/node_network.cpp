@@ -10,9 +10,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "api/core/v1.h"
+#include "api/ip.h"
 #include "base/log.h"
 #include "nftables/transaction.h"
 #include "pki/certificate.h"
@@ -20,7 +23,7 @@
 namespace keelson::network {
 namespace {
 
-constexpr std::string_view kTable = "keelson-network";
+constexpr std::string_view kTable = "keelson-network", kNetwork = "keelson";
 
 Result<void> write_sysctl(const std::string& path, std::string_view value) {
   const int file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
@@ -36,21 +39,11 @@ Result<void> write_sysctl(const std::string& path, std::string_view value) {
   return fail(Status::unavailable("cannot set " + path + ": " + std::strerror(error)));
 }
 
-struct Network {
-  std::string address, mask;
-};
-
-Result<Network> parse_network(const std::string& cidr) {
-  const auto slash = cidr.find('/');
-  std::string address(4, '\0'), mask(4, '\0');
-  const int bits = slash == std::string::npos ? -1 : std::atoi(cidr.c_str() + slash + 1);
-  if (bits < 0 || bits > 32 ||
-      inet_pton(AF_INET, cidr.substr(0, slash).c_str(), address.data()) != 1)
-    return fail(Status::bad_request("invalid CIDR address: " + cidr));
-  for (int bit = 0; bit < bits; ++bit)
-    mask[static_cast<std::size_t>(bit / 8)] |= static_cast<char>(0x80 >> bit % 8);
-  for (std::size_t i = 0; i < 4; ++i) address[i] &= mask[i];
-  return Network{address, mask};
+Result<api::IpPrefix> parse_network(const std::string& cidr) {
+  const auto prefix = api::IpPrefix::parse(cidr);
+  if (!prefix || !prefix->address().is_v4())
+    return fail(Status::bad_request("invalid IPv4 CIDR address: " + cidr));
+  return *prefix;
 }
 
 // Pods' packets leave the cluster under the node's address.
@@ -58,24 +51,16 @@ Result<void> write_masquerade(const std::string& pod_cidr, const std::string& cl
   using namespace nft;
   TRY(const auto pods, parse_network(pod_cidr));
   TRY(const auto cluster, parse_network(cluster_cidr));
-  const auto within = [](Expressions& rule, std::uint32_t offset, const Network& network,
-                         Compare op) {
-    rule.push_back(load_payload_network(reg(0), offset, 4));
-    rule.push_back(bitwise(reg(0), reg(0), network.mask, std::string(4, '\0')));
-    rule.push_back(compare(reg(0), op, network.address));
-  };
   Transaction transaction(NFPROTO_IPV4, std::string(kTable));
   transaction.add_table();
   transaction.delete_table();
   transaction.add_table();
   transaction.add_base_chain("postrouting", {"nat", NF_INET_POST_ROUTING, 100});
   Expressions rule;
-  within(rule, 12, pods, Compare::Equal);
-  within(rule, 16, cluster, Compare::NotEqual);
+  match_network(rule, Side::Source, pods);
+  match_network(rule, Side::Destination, cluster, Compare::NotEqual);
   // Multicast stays as it is.
-  rule.push_back(load_payload_network(reg(0), 16, 4));
-  rule.push_back(bitwise(reg(0), reg(0), std::string("\xf0\0\0\0", 4), std::string(4, '\0')));
-  rule.push_back(compare(reg(0), Compare::NotEqual, std::string("\xe0\0\0\0", 4)));
+  match_network(rule, Side::Destination, {api::IpAddress::v4(0xe0000000), 4}, Compare::NotEqual);
   rule.push_back(masquerade());
   transaction.add_rule("postrouting", std::move(rule));
   return transaction.commit();
@@ -95,22 +80,23 @@ Result<void> make_bridge(const std::string& name, const std::string& pod_cidr) {
   call(kAddBridge, name.c_str(), EEXIST);
 
   // A fixed hardware address; else the bridge would take over that of whichever pod has the lowest.
-  std::string gateway = network.address;
-  gateway[3] = static_cast<char>(gateway[3] | 1);
+  const std::uint32_t gateway = network.network().v4_value() | 1;
   ifreq request{};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_hwaddr.sa_family = 1;  // ARPHRD_ETHER
-  const char hardware[] = {0x0a, 0x58, gateway[0], gateway[1], gateway[2], gateway[3]};
-  std::memcpy(request.ifr_hwaddr.sa_data, hardware, sizeof hardware);
+  const std::uint32_t gateway_bytes = htonl(gateway);
+  std::memcpy(request.ifr_hwaddr.sa_data, "\x0a\x58", 2);
+  std::memcpy(request.ifr_hwaddr.sa_data + 2, &gateway_bytes, 4);
   call(SIOCSIFHWADDR, &request, 0);
 
   request = {};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   auto* address = reinterpret_cast<sockaddr_in*>(&request.ifr_addr);
   address->sin_family = AF_INET;
-  std::memcpy(&address->sin_addr, gateway.data(), 4);
+  address->sin_addr.s_addr = htonl(gateway);
   call(SIOCSIFADDR, &request, EEXIST);
-  std::memcpy(&address->sin_addr, network.mask.data(), 4);
+  const std::uint64_t hosts = (std::uint64_t{1} << (32 - network.length())) - 1;
+  address->sin_addr.s_addr = htonl(~static_cast<std::uint32_t>(hosts));
   call(SIOCSIFNETMASK, &request, 0);
   request.ifr_flags = IFF_UP;
   call(SIOCSIFFLAGS, &request, 0);
@@ -120,10 +106,34 @@ Result<void> make_bridge(const std::string& name, const std::string& pod_cidr) {
   return {};
 }
 
+// The portmap plugin takes its rules away with a pod, but not those of pods that went without being
+// removed, and never the frame that all of them hang in. That goes once it is empty.
+constexpr char kRemovePortMappings[] = R"sh(
+exec >/dev/null 2>&1
+nat() { iptables -w -t nat "$@"; }
+delete() { eval "nat -D $1"; }
+nat -S CNI-HOSTPORT-DNAT || exit 0
+nat -S CNI-HOSTPORT-DNAT |
+  sed -n 's/^-A \(.*name: \\"keelson\\".* -j \(CNI-DN-[^ ]*\)\)$/\2 \1/p' |
+  while read -r chain rule; do
+    delete "$rule"
+    nat -F "$chain"
+    nat -X "$chain"
+  done
+[ "$(nat -S CNI-HOSTPORT-DNAT | wc -l)" = 1 ] || exit 0
+nat -S | sed -n 's/^-A \(.* -j CNI-HOSTPORT-[A-Z]*\)$/\1/p' |
+  while read -r rule; do delete "$rule"; done
+for chain in DNAT SETMARK MASQ; do
+  nat -F CNI-HOSTPORT-$chain
+  nat -X CNI-HOSTPORT-$chain
+done
+)sh";
+
 }  // namespace
 
 std::string cni_config(const NodeNetworkOptions& options, const std::string& pod_cidr) {
-  // A list of lists of ranges. Built up, because braces around one array copy it instead of nesting.
+  // A list of lists of ranges. Built up, because braces around one array copy it instead of
+  // nesting.
   boost::json::array family, ranges;
   family.push_back(boost::json::object{{"subnet", pod_cidr}});
   ranges.push_back(std::move(family));
@@ -136,16 +146,14 @@ std::string cni_config(const NodeNetworkOptions& options, const std::string& pod
       {"hairpinMode", true},
       {"ipMasq", false},
       {"ipam",
-       {{"type", "host-local"},
-        {"dataDir", options.ipam_dir},
-        {"ranges", std::move(ranges)}}}};
+       {{"type", "host-local"}, {"dataDir", options.ipam_dir}, {"ranges", std::move(ranges)}}}};
   if (options.mtu) bridge["mtu"] = options.mtu;
   return boost::json::serialize(boost::json::object{
       {"cniVersion", "0.4.0"},
-      {"name", "keelson"},
-      {"plugins", boost::json::array{std::move(bridge),
-                                     {{"type", "portmap"},
-                                      {"capabilities", {{"portMappings", true}}}}}}});
+      {"name", kNetwork},
+      {"plugins",
+       boost::json::array{std::move(bridge),
+                          {{"type", "portmap"}, {"capabilities", {{"portMappings", true}}}}}}});
 }
 
 Task<Result<void>> set_up_node_network(client::Client& client, NodeNetworkOptions options) {
@@ -173,6 +181,8 @@ Result<void> clean_up_node_network(const std::string& bridge) {
   nft::Transaction transaction(NFPROTO_IPV4, std::string(kTable));
   for (const auto& table : tables) transaction.delete_table(table);
   TRY_OK(transaction.commit());
+  // Without iptables there are no such rules either, and nothing to do.
+  [[maybe_unused]] const int ended = std::system(kRemovePortMappings);
   const int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (control < 0) return fail(Status::unavailable(std::strerror(errno)));
   ifreq request{};

@@ -10,11 +10,11 @@ namespace keelson::network {
 
 struct NodeNetworkOptions {
   std::string node_name;
-  std::string cni_config_dir;            // "<data-dir>/agent/etc/cni/net.d"
-  std::string cluster_cidr;              // Sources and destinations that are never masqueraded between.
+  std::string cni_config_dir;  // "<data-dir>/agent/etc/cni/net.d"
+  std::string cluster_cidr;    // Sources and destinations that are never masqueraded between.
   std::string bridge = "keelson0";
-  std::string ipam_dir;                  // Where host-local keeps its leases.
-  int mtu = 0;                           // 0: the kernel's choice.
+  std::string ipam_dir;  // Where host-local keeps its leases.
+  int mtu = 0;           // 0: the kernel's choice.
 };
 
 // The network configuration list for a pod CIDR, as CNI's JSON. Pure.
@@ -24,7 +24,7 @@ std::string cni_config(const NodeNetworkOptions& options, const std::string& pod
 // Errors: Canceled; Unavailable when the kernel or the file system refuses.
 Task<Result<void>> set_up_node_network(client::Client& client, NodeNetworkOptions options);
 
-// Takes away rules and bridge.
+// Takes away rules, also those that map ports of the machine to pods, and bridge.
 Result<void> clean_up_node_network(const std::string& bridge);
 
 }  // namespace keelson::network
