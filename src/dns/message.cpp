@@ -261,15 +261,14 @@ bool is_truncated(std::string_view response) { return (response[2] & 0x02) != 0;
 std::string without_opt(std::string response) {
   const auto records = find_records(response);
   if (!records) return response;
-  for (const auto& record : *records) {
-    // One in the middle stays: what points past it would point elsewhere.
-    if (record.type != Type::Opt || record.data + record.size != response.size()) continue;
-    response.resize(record.name);
-    const auto count = static_cast<std::uint16_t>(read16(response, 10) - 1);
-    response[10] = static_cast<char>(count >> 8);
-    response[11] = static_cast<char>(count & 0xff);
-    break;
-  }
+  // One in the middle, which nobody sends, stays: what points past it would point elsewhere.
+  if (read16(response, 10) == 0 || records->back().type != Type::Opt) return response;
+  const Place& last = records->back();
+  if (last.data + last.size != response.size()) return response;
+  response.resize(last.name);
+  const auto count = static_cast<std::uint16_t>(read16(response, 10) - 1);
+  response[10] = static_cast<char>(count >> 8);
+  response[11] = static_cast<char>(count & 0xff);
   return response;
 }
 

@@ -43,7 +43,11 @@ std::optional<Address> parse_address(const std::string& text, std::uint16_t port
 class UdpSocket final : public DatagramSocket {
  public:
   UdpSocket(Runtime& runtime, int fd, bool connected)
-      : descriptor_(runtime, fd), connected_(connected), buffers_(kBatch * kDatagramMax) {}
+      : descriptor_(runtime, fd),
+        connected_(connected),
+        // One that asks a single peer expects little, and there may be a thousand of them.
+        batch_(connected ? 1 : kBatch),
+        buffers_(batch_ * kDatagramMax) {}
 
   Task<Result<std::vector<Datagram>>> receive() override {
     while (true) {
@@ -87,7 +91,7 @@ class UdpSocket final : public DatagramSocket {
     std::array<mmsghdr, kBatch> headers{};
     std::array<iovec, kBatch> pieces{};
     std::array<sockaddr_storage, kBatch> peers{};
-    for (std::size_t i = 0; i < kBatch; ++i) {
+    for (std::size_t i = 0; i < batch_; ++i) {
       pieces[i] = {buffers_.data() + i * kDatagramMax, kDatagramMax};
       headers[i].msg_hdr.msg_iov = &pieces[i];
       headers[i].msg_hdr.msg_iovlen = 1;
@@ -95,7 +99,8 @@ class UdpSocket final : public DatagramSocket {
       headers[i].msg_hdr.msg_namelen = sizeof peers[i];
     }
     // An error (a peer's port unreachable) belongs to an earlier datagram: nothing to do about it.
-    const int count = recvmmsg(descriptor_.fd(), headers.data(), kBatch, MSG_DONTWAIT, nullptr);
+    const int count = recvmmsg(descriptor_.fd(), headers.data(), static_cast<unsigned>(batch_),
+                               MSG_DONTWAIT, nullptr);
     std::vector<Datagram> datagrams;
     for (int i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
@@ -108,6 +113,7 @@ class UdpSocket final : public DatagramSocket {
 
   Descriptor descriptor_;
   const bool connected_;
+  const std::size_t batch_;
   std::uint16_t port_ = 0;
   std::vector<char> buffers_;
 };

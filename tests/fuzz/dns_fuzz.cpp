@@ -14,6 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(answer.size() <= query->udp_size || answer.size() <= 12 + query->question.size() + 11);
     CHECK(dns::response_ttl(answer).has_value());
   }
-  if (dns::response_ttl(message)) dns::age_response(message, 7);
+  if (dns::response_ttl(message)) {
+    dns::age_response(message, 7);
+    for (const auto& record : dns::address_records(message)) dns::name_of_data(record.data);
+    CHECK(dns::response_ttl(dns::without_opt(message)).has_value());
+  }
   return 0;
 }
