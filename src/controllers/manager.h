@@ -8,6 +8,8 @@
 
 #include "base/random.h"
 #include "client/client.h"
+#include "controllers/node_lifecycle/controller.h"
+#include "controllers/pod_gc.h"
 
 namespace keelson::controllers {
 
@@ -17,7 +19,8 @@ struct ManagerOptions {
   bool allocate_node_cidrs = true;
   std::string root_ca_pem;
   std::set<std::string> disabled;  // Names of controllers.
-  Duration node_monitor_grace_period = std::chrono::seconds(50);
+  NodeLifecycleOptions node_lifecycle = {};
+  PodGcOptions pod_gc = {};
 };
 
 class Manager {

@@ -2,6 +2,7 @@
 #include "controllers/pod_gc.h"
 
 #include <map>
+#include <tuple>
 
 #include "api/core/v1.h"
 #include "base/log.h"
@@ -22,7 +23,7 @@ class PodGcController final : public Controller {
  public:
   PodGcController(ControllerContext& context, PodGcOptions options)
       : context_(context), options_(options) {
-    context.informers.of<Pod>();
+    index_by_node(context.informers);
     context.informers.of<Node>();
   }
 
@@ -34,6 +35,7 @@ class PodGcController final : public Controller {
     while (co_await sleep_for(kInterval)) {
       const auto pods = context_.informers.of<Pod>().list<Pod>();
       co_await remove_finished(pods);
+      co_await remove_terminating(pods);
       co_await remove_homeless(pods);
       co_await remove_unscheduled(pods);
     }
@@ -45,12 +47,32 @@ class PodGcController final : public Controller {
     for (const auto& pod : pods) {
       if (is_finished(*pod)) finished.push_back(pod);
     }
-    if (finished.size() <= options_.finished_max) co_return;
+    if (options_.finished_max == 0 || finished.size() <= options_.finished_max) co_return;
+    // Evicted ones first: nobody asks for their logs.
     std::ranges::sort(finished, {}, [](const PodPtr& pod) {
-      return std::pair(pod->metadata.creationTimestamp, pod->metadata.name);
+      return std::tuple(pod->status.reason != "Evicted", pod->metadata.creationTimestamp,
+                        pod->metadata.name);
     });
     finished.resize(finished.size() - options_.finished_max);
     for (const auto& pod : finished) co_await remove(pod, false);
+  }
+
+  // Pods that wait for a kubelet which, as somebody has said of its node, will not answer any more.
+  Task<void> remove_terminating(const std::vector<PodPtr>& pods) {
+    for (const auto& pod : pods) {
+      if (!pod->metadata.deletionTimestamp || pod->spec.nodeName.empty()) continue;
+      const auto node = context_.informers.of<Node>().find<Node>({"", pod->spec.nodeName});
+      if (node && is_out_of_service(*node)) co_await remove(pod, false);
+    }
+  }
+
+  static bool is_out_of_service(const Node& node) {
+    const bool is_tainted = std::ranges::any_of(node.spec.taints, [](const auto& taint) {
+      return taint.key == "node.kubernetes.io/out-of-service";
+    });
+    return is_tainted && std::ranges::none_of(node.status.conditions, [](const auto& condition) {
+      return condition.type == "Ready" && condition.status == "True";
+    });
   }
 
   Task<void> remove_homeless(const std::vector<PodPtr>& pods) {
@@ -68,9 +90,8 @@ class PodGcController final : public Controller {
       // The local copy may lag; only the server's word counts.
       const auto fresh = co_await context_.client.get<Node>({"", node});
       if (fresh || !fresh.error().is(Reason::NotFound)) continue;
-      for (const auto& pod : pods) {
-        if (pod->spec.nodeName == node) co_await remove(pod, true);
-      }
+      for (const auto& pod : context_.informers.of<Pod>().by_index<Pod>(kByNode, node))
+        co_await remove(pod, true);
     }
   }
 
@@ -82,18 +103,23 @@ class PodGcController final : public Controller {
 
   Task<void> remove(PodPtr pod, bool disrupted) {
     log_verbose(2, "Removing pod", {{"pod", key_of(*pod).text()}, {"node", pod->spec.nodeName}});
-    if (!is_finished(*pod) && (disrupted || !pod->spec.nodeName.empty())) {
+    // No kubelet will end it, and whoever counts it (a Job) waits for its last phase.
+    if (!is_finished(*pod)) {
       Pod next = *pod;
       next.status.phase = core::v1::PodPhase::Failed;
-      next.status.conditions.push_back(
-          {.type = "DisruptionTarget",
-           .status = "True",
-           .lastTransitionTime = api::Time(context_.executor.now()),
-           .reason = "DeletionByPodGC",
-           .message = "PodGC: node no longer exists"});
+      if (disrupted) {
+        std::erase_if(next.status.conditions,
+                      [](const auto& condition) { return condition.type == "DisruptionTarget"; });
+        next.status.conditions.push_back(
+            {.type = "DisruptionTarget",
+             .status = "True",
+             .lastTransitionTime = api::Time(context_.executor.now()),
+             .reason = "DeletionByPodGC",
+             .message = "PodGC: node no longer exists"});
+      }
       if (auto written = co_await context_.client.update_status(std::move(next)); !written) {
         if (!written.error().is(Reason::NotFound))
-          log_warning("Cannot mark a pod of a lost node",
+          log_warning("Cannot mark a pod that is to be removed",
                       {{"pod", key_of(*pod).text()}, {"err", written.error().message()}});
         co_return;
       }

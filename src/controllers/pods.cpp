@@ -36,6 +36,13 @@ bool is_active(const core::v1::Pod& pod) {
   return !is_finished(pod) && !pod.metadata.deletionTimestamp;
 }
 
+void index_by_node(client::InformerSet& informers) {
+  informers.of<core::v1::Pod>().add_index(
+      std::string(kByNode), [](const api::Object& object) -> std::vector<std::string> {
+        return {object.as<core::v1::Pod>().spec.nodeName};
+      });
+}
+
 core::v1::Pod pod_from_template(const core::v1::PodTemplateSpec& pod_template,
                                 const meta::v1::ObjectMeta& owner,
                                 meta::v1::OwnerReference reference) {

@@ -21,6 +21,10 @@ bool is_available(const core::v1::Pod& pod, std::chrono::seconds min_ready, Wall
 bool is_active(const core::v1::Pod& pod);
 bool is_finished(const core::v1::Pod& pod);
 
+// The index of pods by the name of their node; "" for those that have none.
+inline constexpr std::string_view kByNode = "node";
+void index_by_node(client::InformerSet& informers);
+
 // A pod of the template, to be created with a generated name for `owner`.
 core::v1::Pod pod_from_template(const core::v1::PodTemplateSpec& pod_template,
                                 const meta::v1::ObjectMeta& owner,

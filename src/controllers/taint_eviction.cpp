@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <optional>
+#include "controllers/taint_eviction.h"
 
-#include "api/core/v1.h"
+#include <set>
+
 #include "base/log.h"
-#include "controllers/node_lifecycle.h"
 #include "controllers/pods.h"
 #include "podspec/placement.h"
 
@@ -14,33 +14,12 @@ using core::v1::Node;
 using core::v1::Pod;
 using core::v1::Taint;
 
-constexpr std::string_view kByNode = "node";
-
-// How long the pod may stay on a node with these taints: nothing means for ever.
-std::optional<Duration> tolerated_time(const Pod& pod, const std::vector<Taint>& taints, Wall now) {
-  std::optional<Duration> shortest;
-  for (const auto& taint : taints) {
-    if (taint.effect != "NoExecute") continue;
-    bool tolerated = false;
-    std::optional<std::int64_t> seconds;  // The longest of those that match; nothing: for ever.
-    bool for_ever = false;
-    for (const auto& toleration : pod.spec.tolerations) {
-      if (!podspec::tolerates(toleration, taint)) continue;
-      tolerated = true;
-      if (!toleration.tolerationSeconds) {
-        for_ever = true;
-      } else {
-        seconds = std::max(seconds.value_or(0), *toleration.tolerationSeconds);
-      }
-    }
-    if (!tolerated) return Duration::zero();
-    if (for_ever || !seconds) continue;
-    const Wall since = taint.timeAdded ? Wall(taint.timeAdded->point()) : now;
-    const Duration left = std::max<Duration>(since + std::chrono::seconds(std::max<std::int64_t>(*seconds, 0)) - now,
-                                             Duration::zero());
-    shortest = shortest ? std::min(*shortest, left) : left;
-  }
-  return shortest;
+// When the pod came to its node, as far as it says.
+Wall placed_at(const Pod& pod) {
+  const auto* scheduled = find_condition(pod, "PodScheduled");
+  if (scheduled && scheduled->status == "True" && scheduled->lastTransitionTime)
+    return scheduled->lastTransitionTime.point();
+  return pod.metadata.creationTimestamp.point();
 }
 
 class TaintEvictionController final : public Controller {
@@ -48,15 +27,16 @@ class TaintEvictionController final : public Controller {
   explicit TaintEvictionController(ControllerContext& context)
       : context_(context), queue_(context.executor) {
     auto& pods = context.informers.of<Pod>();
-    pods.add_index(std::string(kByNode), [](const api::Object& object) {
-      return std::vector{object.as<Pod>().spec.nodeName};
-    });
+    index_by_node(context.informers);
     context.informers.of<Node>().add_handler([this](const ObjectPtr& before, const ObjectPtr& now) {
       if (now && (!before || before->as<Node>().spec.taints != now->as<Node>().spec.taints))
         add_pods(now->name());
     });
     pods.add_handler([this](const ObjectPtr& before, const ObjectPtr& now) {
-      if (!now) return;
+      if (!now) {
+        doomed_.erase(before->key());
+        return;
+      }
       const Pod& pod = now->as<Pod>();
       if (!pod.spec.nodeName.empty() &&
           (!before || before->as<Pod>().spec.nodeName != pod.spec.nodeName ||
@@ -86,10 +66,18 @@ class TaintEvictionController final : public Controller {
     const auto node = context_.informers.of<Node>().find<Node>({"", pod->spec.nodeName});
     if (!node) co_return client::Requeue::none();
     const auto left = tolerated_time(*pod, node->spec.taints, context_.executor.now());
-    if (!left) co_return client::Requeue::none();
+    if (!left) {
+      if (doomed_.erase(key) > 0)
+        context_.events.record(event_target(*pod), client::EventType::Normal,
+                               "TaintManagerEviction", "Cancelling deletion of Pod " + key.text());
+      co_return client::Requeue::none();
+    }
     // A millisecond more, so that the deadline has passed when we look again.
-    if (*left > Duration::zero())
+    if (*left > Duration::zero()) {
+      doomed_.insert(key);
       co_return client::Requeue::in(*left + std::chrono::milliseconds(1));
+    }
+    doomed_.erase(key);
     context_.events.record(event_target(*pod), client::EventType::Normal,
                            "TaintManagerEviction", "Marking for deletion Pod " + key.text());
     Pod next = *pod;
@@ -112,9 +100,29 @@ class TaintEvictionController final : public Controller {
 
   ControllerContext& context_;
   client::WorkQueue<ObjectKey> queue_;
+  std::set<ObjectKey> doomed_;  // Pods that will be deleted when their time is over.
 };
 
 }  // namespace
+
+std::optional<Duration> tolerated_time(const Pod& pod, const std::vector<Taint>& taints, Wall now) {
+  std::optional<Duration> shortest;
+  for (const auto& taint : taints) {
+    if (taint.effect != "NoExecute") continue;
+    // Of several that match, the first counts, as upstream has it.
+    const auto found = std::ranges::find_if(pod.spec.tolerations, [&taint](const auto& toleration) {
+      return podspec::tolerates(toleration, taint);
+    });
+    if (found == pod.spec.tolerations.end()) return Duration::zero();
+    if (!found->tolerationSeconds) continue;
+    const Wall tainted = taint.timeAdded ? Wall(taint.timeAdded->point()) : now;
+    const Wall since = std::max(tainted, placed_at(pod));
+    const auto seconds = std::chrono::seconds(std::max<std::int64_t>(*found->tolerationSeconds, 0));
+    const Duration left = std::max<Duration>(since + seconds - now, Duration::zero());
+    shortest = shortest ? std::min(*shortest, left) : left;
+  }
+  return shortest;
+}
 
 std::unique_ptr<Controller> make_taint_eviction_controller(ControllerContext& context) {
   return std::make_unique<TaintEvictionController>(context);
