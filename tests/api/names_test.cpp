@@ -111,7 +111,7 @@ TEST(Names, ExplainInUpstreamsWords) {
         "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"}},
       {validate_dns1035_label("1a"),
        {"a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-        "alphabetic character, and end with an alphanumeric character (e.g. 'my-name', or "
+        "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or "
         "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"}},
       {validate_qualified_name("/a b"),
        {"prefix part must be non-empty",
@@ -126,7 +126,7 @@ TEST(Names, ExplainInUpstreamsWords) {
         "DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"}},
       {validate_label_value("a b"),
        {"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
-        "'.', and must start and end with an alphanumeric character (e.g. 'MyValue', or "
+        "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or "
         "'my_value',  or '12345', regex used for validation is "
         "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"}},
       {validate_port_name("-"),

@@ -230,9 +230,10 @@ TEST(ClaimResize, NeedsAClassThatCanDoIt) {
   }
   const std::string claims = "/api/v1/namespaces/default/persistentvolumeclaims/";
   const std::string more = R"({"spec":{"resources":{"requests":{"storage":"2Gi"}}}})";
+  // Before it is bound, validation comes first.
   EXPECT_EQ(cluster.patch(claims + "true", more).text({"message"}),
-            "persistentvolumeclaims \"true\" is forbidden: Only bound persistent volume claims "
-            "can be expanded");
+            "PersistentVolumeClaim \"true\" is invalid: spec: Forbidden: spec is immutable after "
+            "creation except resources.requests and volumeAttributesClassName for bound claims");
   for (const std::string can : {"true", "false"}) {
     ASSERT_EQ(cluster.patch(claims + can + "/status", R"({"status":{"phase":"Bound"}})").code, 200);
   }
