@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Namespaces, ownership, nodes: the controllers that keep a cluster tidy.
-#include "api/coordination/v1.h"
+// Namespaces and ownership: the controllers that keep a cluster tidy.
 #include "controllers/fixture.h"
 #include "controllers/garbage_collector/controller.h"
 #include "controllers/namespace.h"
-#include "controllers/node_ipam.h"
-#include "controllers/node_lifecycle.h"
-#include "controllers/pod_gc.h"
 #include "controllers/service_account.h"
 
 namespace keelson::controllers {
@@ -14,7 +10,6 @@ namespace {
 
 using core::v1::ConfigMap;
 using core::v1::Namespace;
-using core::v1::Node;
 
 ConfigMap make_map(const std::string& name, const std::string& namespace_ = "default") {
   ConfigMap map;
@@ -140,6 +135,35 @@ TEST_F(GarbageCollectorTest, TakesAnOwnerInAnotherNamespaceForNone) {
   start(make_garbage_collector);
   EXPECT_FALSE(exists("stray", "elsewhere"));
   EXPECT_TRUE(exists("owner"));
+  EXPECT_TRUE(has_event("stray", "OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: "
+                                 "elsewhere, name: owner, uid: " +
+                                     owner->metadata.uid +
+                                     "] does not exist in namespace \"elsewhere\""));
+}
+
+TEST_F(GarbageCollectorTest, NeverDeletesAnObjectOfTheClusterForAnOwnerInANamespace) {
+  const auto owner = add("owner");
+  core::v1::PersistentVolume volume;
+  volume.metadata.name = "volume";
+  volume.metadata.ownerReferences = {
+      owned_by(owner), {.apiVersion = "v1", .kind = "ConfigMap", .name = "gone", .uid = "uid-gone"}};
+  api.add(volume);
+  start(make_garbage_collector);
+  executor.advance(1min);
+  EXPECT_NE(api.peek<core::v1::PersistentVolume>({"", "volume"}), nullptr);
+}
+
+TEST_F(GarbageCollectorTest, BelievesAnOwnerOnlyByKindNameAndUid) {
+  const auto owner = add("owner");
+  meta::v1::OwnerReference wrong = owned_by(owner);
+  wrong.name = "other";
+  add("named-wrong", {wrong});
+  wrong = owned_by(owner);
+  wrong.kind = "Secret";
+  add("kind-wrong", {wrong});
+  start(make_garbage_collector);
+  EXPECT_FALSE(exists("named-wrong"));
+  EXPECT_FALSE(exists("kind-wrong"));
 }
 
 TEST_F(GarbageCollectorTest, LeavesDependentsOfUnknownKindsAlone) {
@@ -210,6 +234,50 @@ TEST_F(NamespaceTest, SaysWhatIsLeftAndWaitsForIt) {
             "instances");
 }
 
+TEST_F(NamespaceTest, WaitsForThePodsBeforeItTakesWhatTheyRelyOn) {
+  add_namespace("team");
+  api.add(make_map("config", "team"));
+  Pod pod = make_pod("web");
+  pod.metadata.namespace_ = "team";
+  pod.spec.nodeName = "node";
+  api.add(pod);
+  start(make_namespace_controller);
+
+  begin_deletion("team");
+  executor.advance(20s);
+  ASSERT_NE(api.peek<Pod>({"team", "web"}), nullptr);
+  EXPECT_TRUE(api.must_get<Pod>({"team", "web"}).metadata.deletionTimestamp.has_value());
+  EXPECT_NE(api.peek<ConfigMap>({"team", "config"}), nullptr);
+
+  // Goes on at once when the last pod has ended.
+  end_deleted_pods();
+  EXPECT_EQ(api.peek<ConfigMap>({"team", "config"}), nullptr);
+  const auto left = api.peek<Namespace>({"", "team"});
+  EXPECT_TRUE(!left || left->spec.finalizers.empty());
+}
+
+TEST_F(NamespaceTest, CountsWhatCannotBeDeletedAndGoesOnWithTheRest) {
+  add_namespace("team");
+  api.add(make_map("config", "team"));
+  start(make_namespace_controller);
+  for (const std::string resource : {"secrets", "services"})
+    api.fail_next(1000, {.verb = "list", .resource = resource},
+                  Status::unavailable("no " + resource));
+  api.change<Namespace>({"", "team"}, [this](Namespace& space) {
+    space.metadata.deletionTimestamp = api::Time(executor.now());
+  });
+  settle();
+  const auto& space = api.must_get<Namespace>({"", "team"});
+  EXPECT_EQ(space.spec.finalizers.size(), 1u);
+  std::string message;
+  for (const auto& condition : space.status.conditions) {
+    if (condition.type == "NamespaceDeletionContentFailure") message = condition.message;
+  }
+  EXPECT_EQ(message,
+            "Failed to delete all resource types, 2 remaining: no secrets, no services");
+  EXPECT_EQ(api.peek<ConfigMap>({"team", "config"}), nullptr);
+}
+
 TEST_F(NamespaceTest, EveryNamespaceHasItsAccountAndItsTrust) {
   add_namespace("team");
   start({make_service_account_controller,
@@ -223,208 +291,6 @@ TEST_F(NamespaceTest, EveryNamespaceHasItsAccountAndItsTrust) {
   settle();
   EXPECT_NE(api.peek<core::v1::ServiceAccount>({"team", "default"}), nullptr);
   EXPECT_EQ(api.must_get<ConfigMap>({"team", "kube-root-ca.crt"}).data.at("ca.crt"), "PEM");
-}
-
-class NodeTest : public ControllerTest {
- protected:
-  void add_node(const std::string& name) {
-    Node node;
-    node.metadata.name = name;
-    node.status.conditions.push_back({.type = "Ready",
-                                      .status = "True",
-                                      .lastHeartbeatTime = api::Time(executor.now()),
-                                      .reason = "KubeletReady"});
-    api.add(node);
-  }
-  void beat(const std::string& name) {
-    api.change<Node>({"", name}, [this](Node& node) {
-      node.status.conditions[0].status = "True";
-      node.status.conditions[0].lastHeartbeatTime = api::Time(executor.now());
-    });
-  }
-  // Lets time pass, with heartbeats of these nodes.
-  void pass(Duration duration, const std::vector<std::string>& alive) {
-    for (Duration passed{}; passed < duration; passed += 10s) {
-      for (const auto& name : alive) beat(name);
-      executor.advance(10s);
-    }
-  }
-  std::string ready(const std::string& name) {
-    return api.must_get<Node>({"", name}).status.conditions.at(0).status;
-  }
-  std::vector<std::string> taints(const std::string& name) {
-    std::vector<std::string> out;
-    for (const auto& taint : api.must_get<Node>({"", name}).spec.taints)
-      out.push_back(taint.key + ":" + taint.effect);
-    return out;
-  }
-  void add_pod(const std::string& name, const std::string& node,
-               std::optional<std::int64_t> tolerated_seconds) {
-    Pod pod = make_pod(name);
-    pod.spec.nodeName = node;
-    pod.status.phase = core::v1::PodPhase::Running;
-    set_condition(pod, "Ready", "True", executor.now());
-    pod.spec.tolerations.push_back({.key = "node.kubernetes.io/unreachable",
-                                    .operator_ = "Exists",
-                                    .effect = "NoExecute",
-                                    .tolerationSeconds = tolerated_seconds});
-    api.add(pod);
-  }
-  void start_lifecycle() {
-    start({[](ControllerContext& context) { return make_node_lifecycle_controller(context); },
-           make_taint_eviction_controller});
-  }
-  bool is_leaving(const std::string& name) {
-    const auto pod = api.peek<Pod>(key(name));
-    return !pod || pod->metadata.deletionTimestamp;
-  }
-};
-
-TEST_F(NodeTest, ASilentNodeIsMarkedTaintedAndEmptied) {
-  add_node("alive");
-  add_node("silent");
-  add_pod("moved", "silent", 300);
-  add_pod("stays", "silent", std::nullopt);
-  add_pod("elsewhere", "alive", 300);
-  start_lifecycle();
-
-  pass(40s, {"alive"});
-  EXPECT_EQ(ready("silent"), "True");
-  pass(30s, {"alive"});
-  EXPECT_EQ(ready("silent"), "Unknown");
-  EXPECT_EQ(ready("alive"), "True");
-  EXPECT_EQ(taints("silent"),
-            (std::vector<std::string>{"node.kubernetes.io/unreachable:NoSchedule",
-                                      "node.kubernetes.io/unreachable:NoExecute"}));
-  EXPECT_FALSE(is_ready(api.must_get<Pod>(key("moved"))));
-
-  pass(280s, {"alive"});
-  EXPECT_FALSE(is_leaving("moved"));
-  pass(40s, {"alive"});
-  EXPECT_TRUE(is_leaving("moved"));
-  EXPECT_FALSE(is_leaving("stays"));
-  EXPECT_FALSE(is_leaving("elsewhere"));
-  EXPECT_NE(find_condition(api.must_get<Pod>(key("moved")), "DisruptionTarget"), nullptr);
-}
-
-TEST_F(NodeTest, ANodeThatIsBackLosesItsTaintsAndKeepsItsPods) {
-  add_node("node");
-  add_pod("web", "node", 300);
-  start_lifecycle();
-  pass(120s, {});
-  ASSERT_EQ(taints("node").size(), 2u);
-
-  pass(400s, {"node"});
-  EXPECT_TRUE(taints("node").empty());
-  EXPECT_FALSE(is_leaving("web"));
-}
-
-TEST_F(NodeTest, LeavesTaintsOfOthersAlone) {
-  add_node("node");
-  api.change<Node>({"", "node"}, [](Node& node) {
-    node.spec.taints.push_back({.key = "dedicated", .effect = "NoSchedule"});
-    node.spec.unschedulable = true;
-  });
-  start_lifecycle();
-  EXPECT_EQ(taints("node"),
-            (std::vector<std::string>{"dedicated:NoSchedule",
-                                      "node.kubernetes.io/unschedulable:NoSchedule"}));
-}
-
-TEST_F(NodeTest, EvictsAtOnceWhatDoesNotTolerate) {
-  add_node("node");
-  Pod pod = make_pod("web");
-  pod.spec.nodeName = "node";
-  pod.status.phase = core::v1::PodPhase::Running;
-  api.add(pod);
-  start_lifecycle();
-  api.change<Node>({"", "node"}, [](Node& node) {
-    node.spec.taints.push_back({.key = "drain", .effect = "NoExecute"});
-  });
-  settle();
-  EXPECT_TRUE(is_leaving("web"));
-}
-
-TEST_F(NodeTest, PodGcRemovesPodsOfLostNodesAndTheFinishedBeyondTheLimit) {
-  add_node("node");
-  for (int i = 0; i < 5; ++i) {
-    Pod pod = make_pod("done-" + std::to_string(i));
-    pod.spec.nodeName = "node";
-    pod.status.phase = core::v1::PodPhase::Succeeded;
-    api.add(pod);
-    executor.advance(1s);
-  }
-  Pod homeless = make_pod("homeless");
-  homeless.spec.nodeName = "gone";
-  homeless.status.phase = core::v1::PodPhase::Running;
-  api.add(homeless);
-  Pod fine = make_pod("fine");
-  fine.spec.nodeName = "node";
-  api.add(fine);
-  start([](ControllerContext& context) {
-    return make_pod_gc_controller(context, {.finished_max = 2});
-  });
-
-  executor.advance(25s);
-  EXPECT_EQ(api.peek<Pod>(key("done-2")), nullptr);
-  EXPECT_NE(api.peek<Pod>(key("done-3")), nullptr);
-  EXPECT_NE(api.peek<Pod>(key("homeless")), nullptr);
-  executor.advance(60s);
-  EXPECT_EQ(api.peek<Pod>(key("homeless")), nullptr);
-  EXPECT_NE(api.peek<Pod>(key("fine")), nullptr);
-}
-
-TEST_F(NodeTest, GivesEachNodeABlockOfItsOwn) {
-  Node old;
-  old.metadata.name = "old";
-  old.spec.podCIDR = "10.42.0.0/24";
-  old.spec.podCIDRs = {"10.42.0.0/24"};
-  api.add(old);
-  start([](ControllerContext& context) {
-    return make_node_ipam_controller(context, *CidrBlocks::make("10.42.0.0/22", 24));
-  });
-  add_node("a");
-  add_node("b");
-  settle();
-  std::set<std::string> blocks;
-  for (const auto& node : api.all<Node>()) blocks.insert(node->spec.podCIDR);
-  EXPECT_EQ(blocks, (std::set<std::string>{"10.42.0.0/24", "10.42.1.0/24", "10.42.2.0/24"}));
-
-  // A block comes back with the end of its node.
-  api.erase<Node>({"", "old"});
-  add_node("c");
-  add_node("d");
-  settle();
-  EXPECT_EQ(api.must_get<Node>({"", "c"}).spec.podCIDRs.size(), 1u);
-  EXPECT_EQ(api.must_get<Node>({"", "d"}).spec.podCIDRs.size(), 1u);
-}
-
-TEST(CidrBlocks, AreCutFromTheClusterAndGivenOnce) {
-  struct Case {
-    std::string_view cidr;
-    int bits;
-    std::vector<std::string> blocks;
-  };
-  const Case cases[] = {
-      {"10.42.0.0/23", 24, {"10.42.0.0/24", "10.42.1.0/24"}},
-      {"10.42.7.9/31", 32, {"10.42.7.8/32", "10.42.7.9/32"}},
-      {"10.0.0.0/24", 24, {"10.0.0.0/24"}},
-  };
-  for (const auto& c : cases) {
-    SCOPED_TRACE(c.cidr);
-    auto blocks = CidrBlocks::make(c.cidr, c.bits);
-    ASSERT_TRUE(blocks.has_value());
-    for (const auto& expected : c.blocks) EXPECT_EQ(blocks->allocate(), expected);
-    EXPECT_EQ(blocks->allocate(), std::nullopt);
-    EXPECT_FALSE(blocks->occupy(c.blocks[0]));
-    blocks->release(c.blocks[0]);
-    EXPECT_TRUE(blocks->occupy(c.blocks[0]));
-    EXPECT_FALSE(blocks->occupy("192.0.2.0/24"));
-  }
-  for (const auto& [cidr, bits] :
-       {std::pair("10.42.0.0", 24), std::pair("10.42.0.0/16", 8), std::pair("10.0.0.0/8", 25),
-        std::pair("fd00::/64", 80), std::pair("10.0.0.0/33", 33)})
-    EXPECT_FALSE(CidrBlocks::make(cidr, bits).has_value()) << cidr;
 }
 
 }  // namespace
