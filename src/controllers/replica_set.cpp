@@ -6,6 +6,7 @@
 #include "api/selector.h"
 #include "base/log.h"
 #include "controllers/expectations.h"
+#include "controllers/own_writes.h"
 #include "controllers/ownership.h"
 #include "controllers/pods.h"
 #include "controllers/replicas.h"
@@ -53,11 +54,17 @@ class ReplicaController final : public Controller {
 
  public:
   explicit ReplicaController(ControllerContext& context)
-      : context_(context), queue_(context.executor), expectations_(context.executor) {
+      : context_(context),
+        queue_(context.executor),
+        expectations_(context.executor),
+        own_writes_(context.executor) {
     index_by_controller<Pod>(context.informers);
     context.informers.of<Object>().add_handler(
         [this](const ObjectPtr& before, const ObjectPtr& now) {
-          if (before && !now) expectations_.forget(before->uid());
+          if (before && !now) {
+            expectations_.forget(before->uid());
+            own_writes_.forget(before->uid());
+          }
           queue_.add((now ? now : before)->key());
         });
     context.informers.of<Pod>().add_handler(
@@ -109,6 +116,8 @@ class ReplicaController final : public Controller {
     const auto object = context_.informers.of<Object>().template find<Object>(key);
     // Deleted; the garbage collector removes its pods.
     if (!object) co_return client::Requeue::none();
+    if (const Duration wait = own_writes_.behind(object->metadata); wait > Duration::zero())
+      co_return client::Requeue::in(wait);
 
     // Asked before the pods are read: what is expected cannot become true in between.
     const bool may_act = expectations_.satisfied(object->metadata.uid);
@@ -144,8 +153,10 @@ class ReplicaController final : public Controller {
       if (is_active(*pod)) active.push_back(pod);
     }
     const int wanted = object.spec.replicas.value_or(1);
-    const ReplicaPlan plan =
-        plan_replicas(wanted, active, related_pods(object, active), context_.executor.now());
+    // Only a choice needs to know the others.
+    const bool too_many = wanted < static_cast<int>(active.size());
+    const ReplicaPlan plan = plan_replicas(
+        wanted, active, too_many ? related_pods(object, active) : active, context_.executor.now());
     if (plan.create > 0) co_return co_await create_pods(object, plan.create);
     if (!plan.remove.empty()) co_return co_await remove_pods(object, plan.remove);
     co_return Result<void>{};
@@ -186,9 +197,7 @@ class ReplicaController final : public Controller {
     }
     expectations_.creation_observed(object.metadata.uid);
     // A namespace on its way out refuses every pod; that is no news.
-    if (created.error().is(Reason::Forbidden) &&
-        created.error().message().contains("is being terminated"))
-      co_return Result<void>{};
+    if (is_namespace_ending(created.error())) co_return Result<void>{};
     context_.events.record(event_target(object), client::EventType::Warning, "FailedCreate",
                            "Error creating: " + created.error().message());
     co_return fail(std::move(created).error());
@@ -239,6 +248,7 @@ class ReplicaController final : public Controller {
     set_failure(status.conditions, failure, counts.replicas < object.spec.replicas.value_or(1));
     if (status == object.status) co_return counts.next_available;
     auto written = co_await context_.client.update_status(std::move(next));
+    if (written) own_writes_.note((*written)->metadata);
     if (!written && !written.error().is(Reason::NotFound))
       co_return fail(std::move(written).error());
     co_return counts.next_available;
@@ -261,6 +271,7 @@ class ReplicaController final : public Controller {
   ControllerContext& context_;
   client::WorkQueue<ObjectKey> queue_;
   Expectations expectations_;
+  OwnWrites own_writes_;
 };
 
 }  // namespace

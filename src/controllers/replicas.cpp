@@ -30,14 +30,26 @@ int restarts(const core::v1::Pod& pod) {
   return most;
 }
 
-// Ages count by powers of two: a pod that is a little younger is not worth less.
-int age_rank(const api::Time& time, Wall now) {
-  if (!time) return 0;
-  const auto age = std::chrono::floor<std::chrono::seconds>(now - time.point()).count();
-  return std::bit_width(static_cast<std::uint64_t>(std::max<std::int64_t>(age, 0)));
+int sidecar_restarts(const core::v1::Pod& pod) {
+  int most = 0;
+  for (const auto& container : pod.spec.initContainers) {
+    if (container.restartPolicy != core::v1::ContainerRestartPolicy::Always) continue;
+    for (const auto& status : pod.status.initContainerStatuses) {
+      if (status.name == container.name) most = std::max(most, status.restartCount);
+    }
+  }
+  return most;
 }
 
-// Smaller goes first. The order of members is the order of importance.
+// Ages count by powers of two nanoseconds: a pod that is a little younger is not worth less.
+int age_rank(const api::Time& time, Wall now) {
+  if (!time) return -2;
+  const auto age = Duration(now - time.point()).count();
+  return age > 0 ? std::bit_width(static_cast<std::uint64_t>(age)) - 1 : -1;
+}
+
+// Smaller goes first. The order of members is the order of importance. Upstream lets the uid decide
+// between ages of one rank at once; that gives no order of more than two pods, so here it comes last.
 struct Worth {
   bool assigned;
   int phase;
@@ -45,7 +57,7 @@ struct Worth {
   std::int64_t cost;
   int alone;  // The more neighbours on its node, the smaller.
   int ready_age;
-  int few_restarts;
+  int few_restarts, few_sidecar_restarts;
   int age;
   std::string uid;
 
@@ -85,6 +97,7 @@ ReplicaPlan plan_replicas(int wanted, const std::vector<PodPtr>& active,
               .alone = found == crowd.end() ? 0 : -found->second,
               .ready_age = ready ? age_rank(condition->lastTransitionTime, now) : 0,
               .few_restarts = -restarts(*pod),
+              .few_sidecar_restarts = -sidecar_restarts(*pod),
               .age = age_rank(pod->metadata.creationTimestamp, now),
               .uid = pod->metadata.uid},
         pod);

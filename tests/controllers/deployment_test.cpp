@@ -129,6 +129,18 @@ TEST(Rollout, SpreadsANewSizeInProportion) {
   }
 }
 
+TEST(Revisions, HistoryOfNumbersLosesItsOldestWhenItGrowsTooLong) {
+  const Deployment deployment = make_deployment(1);
+  ReplicaSet set = *make_set("set", 1, 1, 1, 2);
+  for (int number = 1; number <= 600; ++number)
+    EXPECT_TRUE(refresh_annotations(deployment, number, true, set));
+  const std::string& history = set.metadata.annotations.at(std::string(kRevisionHistory));
+  EXPECT_LE(history.size(), 2000u);
+  EXPECT_TRUE(history.ends_with(",598,599"));
+  EXPECT_FALSE(history.starts_with("1,"));
+  EXPECT_EQ(revision(set.metadata), 600);
+}
+
 TEST(Revisions, ForgetTheOldestEmptySetsBeyondTheLimit) {
   Deployment deployment = make_deployment(1);
   deployment.spec.revisionHistoryLimit = 1;
@@ -203,6 +215,23 @@ TEST_F(DeploymentTest, MakesASetAndBecomesAvailable) {
   const int writes = api.calls({.verb = "update"}) + api.calls({.verb = "patch"});
   executor.advance(1h);
   EXPECT_EQ(api.calls({.verb = "update"}) + api.calls({.verb = "patch"}), writes);
+}
+
+TEST_F(DeploymentTest, WritesItselfWithoutMeetingItsOwnWrites) {
+  int changes = 0;
+  informers.of<Deployment>().add_handler([&](const ObjectPtr& before, const ObjectPtr& now) {
+    changes += before && now && before->resource_version() != now->resource_version();
+  });
+  start_with(make_deployment(3));
+  roll();
+  set_image("web:2");
+  roll();
+  ASSERT_EQ(reason("Progressing"), "NewReplicaSetAvailable");
+
+  // Every write was taken at the first try; one change was set_image()'s.
+  EXPECT_EQ(api.calls({.verb = "update", .resource = "deployments.apps"}) +
+                api.calls({.verb = "patch", .resource = "deployments.apps"}),
+            changes - 1);
 }
 
 TEST_F(DeploymentTest, RollsOverStepByStepWithoutLosingAvailability) {
@@ -339,6 +368,73 @@ TEST_F(DeploymentTest, ComesThroughFailingWrites) {
 
   EXPECT_EQ(sets(), (Sizes{{"web:1", 0}, {"web:2", 2}}));
   EXPECT_TRUE(has_event("web", "ReplicaSetCreateError"));
+}
+
+TEST_F(DeploymentTest, SaysWhyItsSetCannotBeCreated) {
+  api.fail_next(1000, {.verb = "create", .resource = "replicasets.apps"},
+                Status::forbidden("apps", "replicasets", "web", "quota"));
+  start_with(make_deployment(2));
+  EXPECT_EQ(reason("Progressing"), "ReplicaSetCreateError");
+  EXPECT_TRUE(find_condition(web().status, "Progressing")
+                  ->message.starts_with("Failed to create new replica set \"web-"));
+
+  api.heal();
+  executor.advance(20min);
+  EXPECT_EQ(sets(), (Sizes{{"web:1", 2}}));
+}
+
+TEST_F(DeploymentTest, AdoptsSetsThatItsSelectorFindsAndReleasesOthers) {
+  start_with(make_deployment(2));
+  roll();
+  const auto set = api.all<ReplicaSet>().front();
+  ASSERT_NE(controller_of(set->metadata), nullptr);
+
+  api.change<ReplicaSet>(key_of(*set), [](ReplicaSet& next) { next.metadata.labels["app"] = "x"; });
+  settle();
+  EXPECT_EQ(controller_of(api.must_get<ReplicaSet>(key_of(*set)).metadata), nullptr);
+
+  api.change<ReplicaSet>(key_of(*set), [](ReplicaSet& next) { next.metadata.labels["app"] = "web"; });
+  settle();
+  const auto* owner = controller_of(api.must_get<ReplicaSet>(key_of(*set)).metadata);
+  ASSERT_NE(owner, nullptr);
+  EXPECT_EQ(owner->name, "web");
+}
+
+TEST_F(DeploymentTest, CountsPodsAsAvailableAfterMinReadySeconds) {
+  Deployment deployment = make_deployment(2);
+  deployment.spec.minReadySeconds = 30;
+  start_with(deployment);
+  run_pods();
+  EXPECT_EQ(web().status.readyReplicas, 2);
+  EXPECT_EQ(web().status.availableReplicas, 0);
+  EXPECT_EQ(reason("Progressing"), "ReplicaSetUpdated");
+  executor.advance(31s);
+  EXPECT_EQ(web().status.availableReplicas, 2);
+  EXPECT_EQ(reason("Progressing"), "NewReplicaSetAvailable");
+}
+
+TEST_F(DeploymentTest, SaysWhatUpstreamSays) {
+  start_with(make_deployment(2, 1, 0));
+  roll();
+  set_image("web:2");
+  const auto message = [this](std::string_view type) {
+    return find_condition(web().status, type)->message;
+  };
+  const auto set_of = [this](const std::string& image) {
+    for (const auto& set : api.all<ReplicaSet>()) {
+      if (set->spec.template_.spec.containers[0].image == image) return set->metadata.name;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message("Progressing"), "ReplicaSet \"" + set_of("web:2") + "\" is progressing.");
+  EXPECT_EQ(message("Available"), "Deployment has minimum availability.");
+  roll();
+  EXPECT_EQ(message("Progressing"),
+            "ReplicaSet \"" + set_of("web:2") + "\" has successfully progressed.");
+  EXPECT_TRUE(has_event("web", "ScalingReplicaSet: Scaled up replica set " + set_of("web:1") +
+                                   " from 0 to 2"));
+  EXPECT_TRUE(has_event("web", "ScalingReplicaSet: Scaled down replica set " + set_of("web:1") +
+                                   " from 2 to 1"));
 }
 
 }  // namespace

@@ -322,6 +322,23 @@ TEST_F(JobTest, SuspendedItHasNoPodsAndLosesNoneOfItsTries) {
   EXPECT_TRUE(has_event("work", "Resumed: Job resumed"));
 }
 
+TEST_F(JobTest, ItsDeadlineRestsWhileItIsSuspended) {
+  Job job = make_job(1, 1);
+  job.spec.activeDeadlineSeconds = 60;
+  start_with(job);
+  step(50s);
+  api.change<Job>(key("work"), [](Job& next) { next.spec.suspend = true; });
+  step(5min);
+  EXPECT_FALSE(has("FailureTarget"));
+
+  api.change<Job>(key("work"), [](Job& next) { next.spec.suspend = false; });
+  step(50s);
+  EXPECT_FALSE(has("FailureTarget"));
+  EXPECT_EQ(active().size(), 1u);
+  step(15s);
+  EXPECT_EQ(reason("FailureTarget"), "DeadlineExceeded");
+}
+
 TEST_F(JobTest, LowerParallelismTakesPodsBackUncounted) {
   start_with(make_job(4, 4));
   api.change<Job>(key("work"), [](Job& job) { job.spec.parallelism = 1; });
@@ -414,6 +431,25 @@ TEST_F(JobTest, TheFailurePolicyEndsItOrLooksAway) {
   end_active(42);
   EXPECT_EQ(reason("Failed"), "PodFailurePolicy");
   EXPECT_TRUE(find_condition(status(), "Failed")->message.contains("exit code 42"));
+}
+
+TEST_F(JobTest, AFailIndexRuleGivesTheIndexUpAtOnce) {
+  Job job = make_indexed(2, 2);
+  job.spec.backoffLimitPerIndex = 5;
+  job.spec.podFailurePolicy.ensure().rules = {
+      {.action = "FailIndex",
+       .onExitCodes = PodFailurePolicyOnExitCodesRequirement{.operator_ = "In", .values = {3}}}};
+  start_with(job);
+  for (const auto& pod : active()) {
+    if (completion_index(pod->metadata) == 0) end_pod(pod, 3);
+  }
+  step(10min);
+  EXPECT_EQ(status().failedIndexes, "0");
+  EXPECT_EQ(active_indexes(), (std::set{1}));
+
+  end_active(0);
+  EXPECT_EQ(status().completedIndexes, "1");
+  EXPECT_EQ(reason("Failed"), "FailedIndexes");
 }
 
 TEST_F(JobTest, TheSuccessPolicyEndsItEarly) {

@@ -2,6 +2,7 @@
 #include "controllers/replica_set.h"
 
 #include "controllers/fixture.h"
+#include "controllers/own_writes.h"
 #include "controllers/ownership.h"
 #include "controllers/replicas.h"
 #include "controllers/slow_start.h"
@@ -158,6 +159,7 @@ TEST(PlanReplicas, RemovesThoseOfLeastWorthFirst) {
     Duration ready_for = 1h;
     int restarts = 0;
     Duration age = 1h;
+    int sidecar_restarts = 0;
   };
   const auto make = [&](const std::string& name, const Traits& traits) {
     Pod pod = make_pod(name);
@@ -170,6 +172,14 @@ TEST(PlanReplicas, RemovesThoseOfLeastWorthFirst) {
           std::to_string(traits.cost);
     pod.status.containerStatuses.push_back({.name = "main", .restartCount = traits.restarts});
     pod.metadata.creationTimestamp = api::Time(now - traits.age);
+    for (const std::string init : {"once", "sidecar"}) {
+      auto& container = pod.spec.initContainers.emplace_back();
+      container.name = init;
+      if (init == "sidecar") container.restartPolicy = "Always";
+      // Restarts of a container that has run to its end tell nothing.
+      pod.status.initContainerStatuses.push_back(
+          {.name = init, .restartCount = init == "once" ? 7 - traits.restarts : traits.sidecar_restarts});
+    }
     return std::make_shared<const Pod>(pod);
   };
   struct Case {
@@ -188,6 +198,11 @@ TEST(PlanReplicas, RemovesThoseOfLeastWorthFirst) {
       {"crowded node first", {.node = "node-2"}, {.node = "node-1"}},
       {"ready for a shorter time first", {.ready_for = 2h}, {.ready_for = 5min}},
       {"more restarts first", {}, {.restarts = 3}},
+      {"more restarts of sidecars first", {}, {.sidecar_restarts = 1}},
+      {"restarts of containers before those of sidecars",
+       {.restarts = 1, .sidecar_restarts = 9},
+       {.restarts = 2}},
+      {"restarts before ages of about the same", {.age = 3601s}, {.restarts = 1, .age = 3700s}},
       {"younger first", {.age = 3h}, {.age = 5min}},
   };
   for (const auto& c : cases) {
@@ -237,6 +252,34 @@ TEST(SlowStart, TriesFewWhereAllFail) {
     EXPECT_EQ(done->untried, c.count - c.tried);
     EXPECT_EQ(done->outcome.has_value(), c.tried == c.succeeded);
   }
+}
+
+TEST(OwnWrites, HoldACopyBackUntilItShowsThem) {
+  VirtualExecutor executor;
+  OwnWrites writes{executor};
+  const auto version = [](const std::string& text) {
+    meta::v1::ObjectMeta metadata;
+    metadata.uid = "uid";
+    metadata.resourceVersion = text;
+    return metadata;
+  };
+  EXPECT_EQ(writes.behind(version("7")), 0s);
+
+  writes.note(version("12"));
+  EXPECT_EQ(writes.behind(version("9")), 30s);
+  EXPECT_EQ(writes.behind(version("12")), 0s);
+  // Seen once, it counts no more: lists after a loss may be older.
+  EXPECT_EQ(writes.behind(version("9")), 0s);
+
+  writes.note(version("20"));
+  executor.advance(29s);
+  EXPECT_EQ(writes.behind(version("9")), 1s);
+  executor.advance(1s);
+  EXPECT_EQ(writes.behind(version("9")), 0s);
+
+  writes.note(version("20"));
+  writes.forget("uid");
+  EXPECT_EQ(writes.behind(version("9")), 0s);
 }
 
 TEST(Claim, FollowsOwnersSelectorsAndDeletion) {

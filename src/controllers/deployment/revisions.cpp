@@ -10,6 +10,8 @@
 namespace keelson::controllers::deployment {
 namespace {
 
+constexpr std::size_t kHistoryMax = 2000;  // Characters; upstream: maxRevHistoryLengthInChars.
+
 std::int64_t number(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -124,6 +126,8 @@ bool refresh_annotations(const Deployment& deployment, std::int64_t revision_num
       std::string& history = annotations[std::string(kRevisionHistory)];
       if (!history.empty()) history += ",";
       history += std::to_string(old);
+      // The oldest numbers make room.
+      while (history.size() > kHistoryMax) history.erase(0, history.find(',') + 1);
     }
     annotations[std::string(kRevision)] = std::to_string(revision_number);
     changed = true;
@@ -151,21 +155,23 @@ std::optional<int> annotated_number(const ReplicaSet& set, std::string_view anno
 std::vector<ReplicaSetPtr> beyond_history(const Deployment& deployment,
                                           const std::vector<ReplicaSetPtr>& old) {
   const auto limit = deployment.spec.revisionHistoryLimit.value_or(10);
-  std::vector<ReplicaSetPtr> empty;
+  std::vector<ReplicaSetPtr> beyond;
   for (const auto& set : old) {
-    if (set->status.replicas == 0 && set->spec.replicas.value_or(1) == 0 &&
-        set->metadata.generation <= set->status.observedGeneration &&
-        !set->metadata.deletionTimestamp)
-      empty.push_back(set);
+    if (!set->metadata.deletionTimestamp) beyond.push_back(set);
   }
-  const auto surplus = static_cast<std::int64_t>(empty.size()) - limit;
+  const auto surplus = static_cast<std::int64_t>(beyond.size()) - limit;
   if (surplus <= 0) return {};
-  std::ranges::sort(empty, [](const auto& a, const auto& b) {
+  std::ranges::sort(beyond, [](const auto& a, const auto& b) {
     const auto left = revision(a->metadata), right = revision(b->metadata);
     return left != right ? left < right : older(a, b);
   });
-  empty.resize(static_cast<std::size_t>(surplus));
-  return empty;
+  beyond.resize(static_cast<std::size_t>(surplus));
+  // Those with pods count towards the limit, but stay.
+  std::erase_if(beyond, [](const ReplicaSetPtr& set) {
+    return set->status.replicas != 0 || set->spec.replicas.value_or(1) != 0 ||
+           set->metadata.generation > set->status.observedGeneration;
+  });
+  return beyond;
 }
 
 }  // namespace keelson::controllers::deployment

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "controllers/expectations.h"
 #include "controllers/job/plan.h"
+#include "controllers/own_writes.h"
 #include "controllers/ownership.h"
 #include "controllers/pods.h"
 #include "controllers/slow_start.h"
@@ -38,7 +39,8 @@ class JobController final : public Controller {
       : context_(context),
         queue_(context.executor, kRetries),
         orphans_(context.executor, kRetries),
-        expectations_(context.executor) {
+        expectations_(context.executor),
+        own_writes_(context.executor) {
     index_by_controller<Pod>(context.informers);
     context.informers.of<Job>().add_handler(
         [this](const ObjectPtr& before, const ObjectPtr& now) { job_changed(before, now); });
@@ -122,6 +124,7 @@ class JobController final : public Controller {
 
   void forget(const std::string& uid) {
     expectations_.forget(uid);
+    own_writes_.forget(uid);
     memories_.erase(uid);
   }
 
@@ -133,6 +136,8 @@ class JobController final : public Controller {
       forget(uid);
       co_return client::Requeue::none();
     }
+    if (const Duration wait = own_writes_.behind(job->metadata); wait > Duration::zero())
+      co_return client::Requeue::in(wait);
     if (job->spec.completionMode && *job->spec.completionMode != "NonIndexed" &&
         *job->spec.completionMode != "Indexed") {
       context_.events.record(event_target(*job), client::EventType::Warning,
@@ -272,6 +277,7 @@ class JobController final : public Controller {
     next.status = accounting.status;
     if (next.status != view.job.status) {
       CO_TRY(const auto written, co_await context_.client.update_status(next));
+      own_writes_.note(written->metadata);
       next = *written;
     }
     if (const auto memory = memories_.find(uid); memory != memories_.end())
@@ -304,7 +310,10 @@ class JobController final : public Controller {
     const JobStatus before = next.status;
     settle(next.status, held);
     const bool finished = finish(next.status, accounting, context_.executor.now());
-    if (next.status != before) CO_TRY_OK(co_await context_.client.update_status(next));
+    if (next.status != before) {
+      CO_TRY(const auto written, co_await context_.client.update_status(next));
+      own_writes_.note(written->metadata);
+    }
     if (finished) report_end(next, *accounting.verdict);
     // More than could be noted at a time: on with the rest.
     if (accounting.overflow) queue_.add(key_of(view.job));
@@ -346,6 +355,7 @@ class JobController final : public Controller {
   ControllerContext& context_;
   client::WorkQueue<ObjectKey> queue_, orphans_;
   Expectations expectations_;
+  OwnWrites own_writes_;
   std::map<std::string, Memory> memories_;  // By the job's uid.
 };
 

@@ -76,7 +76,9 @@ bool past_restarts(const JobView& view) {
 std::optional<Duration> deadline_left(const JobView& view) {
   const auto& job = view.job;
   if (!job.spec.activeDeadlineSeconds || is_suspended(job)) return std::nullopt;
-  const Wall start = job.status.startTime ? Wall(job.status.startTime->point()) : view.now;
+  // A job that is just being resumed starts anew, which its status does not say yet.
+  const bool starts = !job.status.startTime || is_true(job.status, JobConditionType::Suspended);
+  const Wall start = starts ? view.now : Wall(job.status.startTime->point());
   return start + std::chrono::seconds(*job.spec.activeDeadlineSeconds) - view.now;
 }
 
