@@ -6,6 +6,7 @@
 #include "api/codec/json.h"
 #include "api/core/v1.h"
 #include "api/discovery/v1.h"
+#include "api/ip.h"
 #include "api/scheduling/v1.h"
 
 namespace keelson::apiserver {
@@ -15,6 +16,14 @@ namespace json = boost::json;
 
 constexpr std::string_view kNamespaces[] = {"default", "kube-system", "kube-public",
                                             "kube-node-lease"};
+
+// Whether others can use the address: on the loopback interface everybody means himself.
+bool can_be_reached(const std::string& text) {
+  const auto address = api::IpAddress::parse(text);
+  if (!address) return false;
+  const std::string_view loopback = address->is_v4() ? "127.0.0.0/8" : "::1/128";
+  return !api::IpPrefix::parse(loopback)->contains(*address);
+}
 
 json::object type_meta(const api::Resource& resource) {
   return {{"apiVersion", resource.api_version()}, {"kind", resource.kind}};
@@ -46,7 +55,7 @@ Task<Result<void>> ensure_kubernetes_service(client::Client& client,
       {"ports",
        json::array{https_port({{"port", 443}, {"targetPort", std::int64_t{settings.port}}})}}};
   CO_TRY_OK(co_await ensure_object(client, services, std::move(service)));
-  if (settings.advertise_address.empty()) co_return Result<void>{};
+  if (!can_be_reached(settings.advertise_address)) co_return Result<void>{};
 
   const auto& all_endpoints = api::resource_of<core::v1::Endpoints>();
   json::object endpoints =
