@@ -21,6 +21,13 @@
 namespace keelson::cmd {
 namespace {
 
+// An address by which others can reach the server. Source: upstream, which advertises the host's
+// address where it listens on all, or only on the loopback interface.
+bool names_one_address(const std::string& bind_address) {
+  return bind_address != "0.0.0.0" && bind_address != "::" && bind_address != "::1" &&
+         !bind_address.starts_with("127.");
+}
+
 struct Flags {
   LogFlags log;
   ControlPlaneOptions control_plane;
@@ -102,8 +109,8 @@ class Server {
     if (flags_.node_ip.empty()) flags_.node_ip = host_address();
     auto& plane = flags_.control_plane;
     if (plane.advertise_address.empty())
-      plane.advertise_address =
-          plane.bind_address == "0.0.0.0" ? flags_.node_ip : plane.bind_address;
+      plane.advertise_address = names_one_address(plane.bind_address) ? plane.bind_address
+                                                                     : flags_.node_ip;
     plane.data_dir = flags_.data_dir;
     plane.cluster_domain = flags_.cluster_domain;
     if (flags_.cluster_dns.empty()) {
@@ -125,7 +132,7 @@ class Server {
     CO_TRY_OK(write_admin_kubeconfig());
     if (runs("scheduler")) start_scheduler();
     if (runs("controller-manager")) start_controllers();
-    if (!flags_.disable_agent) CO_TRY_OK(co_await start_node());
+    if (!flags_.disable_agent) CO_TRY_OK(start_node());
     if (runs("dns") && !flags_.disable_agent) start_dns();
     co_return Result<void>{};
   }
@@ -169,7 +176,7 @@ class Server {
       log_error("The controllers ended", {{"err", done.error().message()}});
   }
 
-  Task<Result<void>> start_node() {
+  Result<void> start_node() {
     NodeOptions options = flags_.node;
     options.data_dir = flags_.data_dir;
     options.node_name = flags_.node_name;
@@ -179,16 +186,16 @@ class Server {
     options.cluster_domain = flags_.cluster_domain;
     options.run_proxy = runs("kube-proxy");
     options.run_network = runs("network");
-    CO_TRY(auto serving, ensure_kubelet_serving(flags_.data_dir, plane_->files().ca,
-                                                flags_.node_name, {flags_.node_ip, "127.0.0.1"},
-                                                runtime_.now()));
+    TRY(auto serving, ensure_kubelet_serving(flags_.data_dir, plane_->files().ca,
+                                             flags_.node_name, {flags_.node_ip, "127.0.0.1"},
+                                             runtime_.now()));
     node_ = std::make_unique<Node>(
         runtime_, *random_, std::move(options),
         NodeClients{
             .kubelet = plane_->make_client("system:node:" + flags_.node_name, {"system:nodes"}),
             .proxy = plane_->make_client("system:kube-proxy", {})},
         plane_->files().ca.certificate_pem, std::move(serving));
-    co_return co_await node_->start();
+    return node_->start();
   }
 
   void start_dns() {
