@@ -16,7 +16,7 @@
 namespace keelson::api {
 
 // What aliases may copy, in bytes of scalars, besides the ratio of nodes that upstream allows.
-inline constexpr std::size_t kYamlAliasBytesMax = 16 * 1024 * 1024;
+inline constexpr std::size_t kYamlAliasBytesMax = 16 << 20;
 
 struct YamlOptions {
   std::size_t size_max = 0;  // Bytes; 0: no limit. Error when over it: RequestEntityTooLarge.

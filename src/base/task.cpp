@@ -9,7 +9,7 @@ Task<Result<void>> sleep_for(Duration delay) {
   // Shared, because the timer may fire before its id is stored.
   auto timer = std::make_shared<std::atomic<TimerId>>(0);
   auto result = co_await suspended<Result<void>>(
-      fail(Status::canceled()), [&executor, timer, delay](Completion<Result<void>> done) {
+      fail(Status::canceled()), [&executor, timer, delay](const Completion<Result<void>>& done) {
         timer->store(executor.after(delay, [done] { done.complete({}); }));
       });
   if (!result) executor.cancel(timer->load());
@@ -17,7 +17,7 @@ Task<Result<void>> sleep_for(Duration delay) {
 }
 
 Task<void> yield_now() {
-  co_await suspended<bool>(false, [](Completion<bool> done) { done.complete(true); });
+  co_await suspended<bool>(false, [](const Completion<bool>& done) { done.complete(true); });
 }
 
 namespace detail {

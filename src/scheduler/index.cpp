@@ -45,7 +45,9 @@ void count_term(TermIndex& index, const AffinityTerm& term, std::size_t slot, st
   const auto [entry, is_new] = index.try_emplace(term.signature());
   if (is_new) entry->second.term = term;
   auto& holders = entry->second.holders;
-  if ((holders[slot] += by) == 0) holders.erase(slot);
+  auto& held = holders[slot];
+  held += by;
+  if (held == 0) holders.erase(slot);
   if (holders.empty()) index.erase(entry);
 }
 

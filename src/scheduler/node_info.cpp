@@ -34,11 +34,11 @@ bool NodeInfo::remove_pod(const std::string& uid) {
   const auto found =
       std::ranges::find_if(pods_, [&](const PodInfoPtr& pod) { return pod->uid() == uid; });
   if (found == pods_.end()) return false;
-  const PodInfoPtr pod = *found;
-  requested_.subtract(pod->requests);
-  nonzero_milli_cpu_ -= pod->nonzero_milli_cpu;
-  nonzero_memory_ -= pod->nonzero_memory;
-  for (const HostPort& port : pod->host_ports) {
+  const PodInfo& pod = **found;
+  requested_.subtract(pod.requests);
+  nonzero_milli_cpu_ -= pod.nonzero_milli_cpu;
+  nonzero_memory_ -= pod.nonzero_memory;
+  for (const HostPort& port : pod.host_ports) {
     const auto used = std::ranges::find(used_ports_, port);
     if (used != used_ports_.end()) used_ports_.erase(used);
   }

@@ -66,7 +66,6 @@ std::string Diagnosis::message() const {
   if (!pre_filter_message.empty()) return text + ": " + pre_filter_message + ".";
 
   std::vector<std::string> parts;
-  parts.reserve(reason_counts.size() + 1);
   for (const auto& [reason, count] : reason_counts) {
     parts.push_back(std::to_string(count) + " " + std::string(reason));
   }

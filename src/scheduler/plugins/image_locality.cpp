@@ -10,7 +10,7 @@ namespace {
 
 // Upstream: below the first an image is fetched in no time; above the second (for each container)
 // more makes no difference.
-constexpr std::int64_t kMegabyte = 1024 * 1024;
+constexpr std::int64_t kMegabyte = 1 << 20;
 constexpr std::int64_t kBytesMin = 23 * kMegabyte;
 constexpr std::int64_t kBytesMaxOfContainer = 1000 * kMegabyte;
 

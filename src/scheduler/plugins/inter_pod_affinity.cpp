@@ -30,7 +30,8 @@ class Topologies {
     if (index >= at.amounts.size()) at.amounts.resize(at.topology->size(), 0);
     std::int64_t& changed = at.amounts[index];
     if (changed == 0) ++values_;
-    if ((changed += amount) == 0) --values_;
+    changed += amount;
+    if (changed == 0) --values_;
   }
   bool has_label(std::size_t place, const NodeInfo& node) const {
     return keys_[place].topology->value_of(node) != Topology::kNone;
@@ -88,7 +89,7 @@ class InterPodAffinity final : public PreFilterPlugin,
   PreFilterResult pre_filter(CycleState& state, const PodInfo& pod,
                              const NodeList& nodes) const override {
     const bool own_terms = !pod.affinity.empty() || !pod.anti_affinity.empty();
-    const PreFilterResult skip{.code = Code::Skip, .message = {}, .node_names = {}};
+    PreFilterResult skip{.code = Code::Skip, .message = {}, .node_names = {}};
     if (!own_terms && cache_.anti_affinity_terms().empty()) return skip;
     auto own = std::make_unique<AffinityState>(cache_);
     for (const auto& [signature, entry] : cache_.anti_affinity_terms()) {
