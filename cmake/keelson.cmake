@@ -12,6 +12,12 @@ target_include_directories(keelson_flags INTERFACE
 target_compile_definitions(keelson_flags INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION _GNU_SOURCE)
 target_link_options(keelson_flags INTERFACE -fuse-ld=lld -Wl,--gc-sections)
+if(NOT KEELSON_SANITIZE)
+  # In front of libc's: requests are made of many small objects and a few coroutine frames and
+  # answers of kilobytes, with which glibc's allocator spends a third of the processor's time.
+  find_library(MIMALLOC mimalloc REQUIRED)
+  target_link_libraries(keelson_flags INTERFACE ${MIMALLOC})
+endif()
 if(KEELSON_SANITIZE)
   target_compile_options(keelson_flags INTERFACE
     -fsanitize=${KEELSON_SANITIZE} -fno-sanitize-recover=all)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // One executable, many programs: by the name it is called, or by its first argument.
-#include <malloc.h>
 
 #include <cstdio>
 #include <string_view>
@@ -43,11 +42,6 @@ void print_usage(std::FILE* to) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Few arenas: threads share what they free, and an idle server gives memory back.
-  mallopt(M_ARENA_MAX, 2);
-  mallopt(M_TRIM_THRESHOLD, 256 << 10);
-  mallopt(M_MMAP_THRESHOLD, 256 << 10);
-
   keelson::cmd::Arguments arguments(argv + 1, argv + argc);
   std::string_view called = argc > 0 ? argv[0] : "keelson";
   called.remove_prefix(called.rfind('/') + 1);
