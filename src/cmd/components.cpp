@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "api/core/v1.h"
 #include "base/log.h"
 #include "client/http_client.h"
 #include "client/leader_election.h"
@@ -52,6 +53,21 @@ Task<Result<void>> run_elected(client::Client& client, LeaderFlags flags, Random
   }
   flags.options.identity = host_name() + "_" + random.uuid();
   co_return co_await client::lead_while_elected(client, flags.options, std::move(body));
+}
+
+// As the kubelet has registered it; waits until it has. Errors: Canceled.
+Task<Result<std::string>> node_address(client::Client& client, std::string name) {
+  while (true) {
+    const auto node = co_await client.get<core::v1::Node>({"", name});
+    if (node) {
+      for (const auto& address : (*node)->status.addresses) {
+        if (address.type == "InternalIP" && !address.address.contains(':')) co_return address.address;
+      }
+    } else {
+      log_warning("Cannot ask for this node's address", {{"err", node.error().message()}});
+    }
+    CO_TRY_OK(co_await sleep_for(std::chrono::seconds(1)));
+  }
 }
 
 struct ApiServerFlags {
@@ -214,7 +230,7 @@ int run_kubelet(const Arguments& arguments) {
     Node node(runtime, *random, options,
               NodeClients{.kubelet = std::move(client), .proxy = nullptr}, std::move(ca),
               std::move(serving));
-    auto started = co_await node.start();
+    auto started = node.start();
     if (started) co_await wait_for_stop();
     co_await run_in(TaskContext{&runtime, {}}, [](Node* running) -> Task<bool> {
       co_await running->stop();
@@ -228,6 +244,7 @@ int run_proxy(const Arguments& arguments) {
   CLI::App app("The Kubernetes service proxy of a node", "kube-proxy");
   LogFlags log;
   std::string kubeconfig, mode = "nftables";
+  std::vector<std::string> node_port_addresses = {"primary"};
   proxy::BackendOptions options;
   proxy::ProxyOptions proxy_options;
   proxy_options.node_name = host_name();
@@ -239,9 +256,18 @@ int run_proxy(const Arguments& arguments) {
       ->expected(0, 1)
       ->default_str("true");
   app.add_option("--hostname-override", proxy_options.node_name, "Name of this node");
+  app.add_option("--nodeport-addresses", node_port_addresses,
+                 "Networks whose local addresses take node ports; \"primary\": the node's own address")
+      ->delimiter(',')
+      ->capture_default_str();
   if (const auto exit_code = parse_flags(app, arguments, log)) return *exit_code;
   return run_program([&](net::Runtime& runtime) -> Task<Result<void>> {
     CO_TRY(const auto client, make_client(runtime, kubeconfig, "kube-proxy"));
+    if (node_port_addresses == std::vector<std::string>{"primary"}) {
+      CO_TRY(const auto address, co_await node_address(*client, proxy_options.node_name));
+      node_port_addresses = {address + "/32"};
+    }
+    options.node_port_addresses = node_port_addresses;
     CO_TRY(const auto backend, proxy::make_nftables_backend(options));
     const auto executor = make_serial(runtime);
     proxy::Proxy proxy(*client, *executor, *backend, proxy_options);

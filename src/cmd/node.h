@@ -8,14 +8,15 @@
 
 #include "base/random.h"
 #include "client/client.h"
-#include "kubelet/cri/runtime.h"
-#include "kubelet/kubelet.h"
-#include "kubelet/local_host.h"
+#include "kubelet/local_kubelet.h"
 #include "net/http.h"
 #include "pki/certificate.h"
 #include "proxy/proxy.h"
 
 namespace keelson::cmd {
+
+// Where the kubelet keeps what it has made for pods.
+std::string kubelet_dir(const std::string& data_dir);
 
 struct NodeOptions {
   std::string data_dir;
@@ -40,13 +41,13 @@ class Node {
        std::string ca_pem, pki::KeyPair serving);
   ~Node();
 
-  // Imports images, then starts all parts. Errors: those of files, network and kernel.
-  Task<Result<void>> start();
+  // Starts all parts; returns once each is on its way. Errors: those of files, network and kernel.
+  Result<void> start();
   // Containers and rules stay, so that the next start finds them.
   Task<void> stop();
 
  private:
-  Task<Result<void>> start_kubelet();
+  Result<void> start_kubelet();
   Result<void> start_proxy();
   static Task<void> run_network(Node* self);
 
@@ -57,12 +58,8 @@ class Node {
   const std::string ca_pem_;
   const pki::KeyPair serving_;
 
-  const std::unique_ptr<Executor> kubelet_executor_, proxy_executor_;
-  kubelet::KubeletOptions kubelet_options_;
-  std::unique_ptr<cri::Runtime> containers_;
-  std::unique_ptr<kubelet::ConfigSource> configs_;
-  std::unique_ptr<kubelet::LocalHost> host_;
-  std::unique_ptr<kubelet::Kubelet> kubelet_;
+  const std::unique_ptr<Executor> proxy_executor_;
+  std::unique_ptr<kubelet::LocalKubelet> kubelet_;
   std::unique_ptr<net::HttpServer> kubelet_server_;
   std::unique_ptr<proxy::Backend> proxy_backend_;
   std::unique_ptr<proxy::Proxy> proxy_;
