@@ -52,6 +52,7 @@ core::v1::PodAffinityTerm term(const char* key) {
 struct Workload {
   const char* name;
   void (*shape)(Pod& pod);
+  bool full = false;  // The nodes are taken by pods that are less important.
 };
 
 const Workload kWorkloads[] = {
@@ -83,7 +84,43 @@ const Workload kWorkloads[] = {
            .preferredDuringSchedulingIgnoredDuringExecution.push_back(
                {.weight = 10, .podAffinityTerm = term(kZone)});
      }},
+    {"preemption",
+     [](Pod& pod) {
+       pod.spec.priority = 10;
+       pod.spec.containers[0].resources.requests["cpu"] = api::Quantity::of("24");
+     },
+     true},
 };
+
+constexpr int kFillersEach = 4;
+
+// Four pods on each node, which leave no room for one that wants most of its processors.
+void fill(Cache& cache, int nodes) {
+  for (int i = 0; i < nodes * kFillersEach; ++i) {
+    Pod pod = make_pod(-1 - i);
+    pod.spec.containers[0].resources.requests["cpu"] = api::Quantity::of("8");
+    pod.spec.nodeName = "node-" + std::to_string(i % nodes);
+    cache.set_pod(make_pod_info(std::make_shared<const Pod>(std::move(pod))));
+  }
+}
+
+// Where the pod goes once those have left who have to; null if that does not help.
+const NodeInfo* preempt(const Profile& profile, Algorithm& algorithm, Cache& cache,
+                        Nominator& nominator, const CycleState& state, const PodInfoPtr& pod,
+                        Diagnosis& diagnosis) {
+  PostFilterPlugin::Answer answer;
+  for (PostFilterPlugin* plugin : profile.post_filters()) {
+    answer = plugin->post_filter(state, *pod, diagnosis);
+    if (answer.code == Code::Success) break;
+  }
+  if (answer.code != Code::Success) return nullptr;
+  nominator.nominate(pod, answer.nominated_node);
+  for (const PodInfoPtr& victim : answer.victims) cache.remove_pod(victim->uid());
+  CycleState again;
+  const NodeInfo* node = algorithm.choose(again, *pod, diagnosis);
+  nominator.withdraw(pod->uid());
+  return node;
+}
 
 void run(const Workload& workload, int nodes, int pods) {
   VirtualExecutor executor;
@@ -101,11 +138,18 @@ void run(const Workload& workload, int nodes, int pods) {
   profile.add(make_node_resources_fit(), 1);
   profile.add(make_pod_topology_spread(cache), 2);
   profile.add(make_inter_pod_affinity(cache), 2);
+  profile.add(make_dynamic_resources());
+  profile.add(make_default_preemption({.profile = &profile,
+                                       .cache = &cache,
+                                       .nominator = &nominator,
+                                       .random = random.get(),
+                                       .budgets = nullptr}));
   profile.add(make_node_resources_balanced_allocation(), 1);
   profile.add(make_image_locality(cache), 1);
   Algorithm algorithm(profile, cache, nominator, *random);
   SchedulingQueue queue(executor, profile);
   for (int i = 0; i < nodes; ++i) cache.set_node(std::make_shared<const Node>(make_node(i)));
+  if (workload.full) fill(cache, nodes);
 
   Diagnosis diagnosis;
   int placed = 0;
@@ -119,6 +163,8 @@ void run(const Workload& workload, int nodes, int pods) {
     const PodInfoPtr pod = (*queued)->info;
     CycleState state;
     const NodeInfo* node = algorithm.choose(state, *pod, diagnosis);
+    if (!node && workload.full)
+      node = preempt(profile, algorithm, cache, nominator, state, pod, diagnosis);
     if (node) {
       cache.assume(pod, node->name());
       ++placed;
