@@ -109,7 +109,7 @@ TEST(DaemonSetValidation, RollsEitherWay) {
 }
 
 TEST(WorkloadStatus, CountsPartsOfTheWhole) {
-  for (const std::string_view kind : {"Deployment", "ReplicaSet"}) {
+  for (const std::string_view kind : {"Deployment", "ReplicaSet", "ReplicationController"}) {
     EXPECT_EQ(
         validated_status_update(given(kind, R"({"status":{"replicas":1,"readyReplicas":2}})"),
                                 given(kind)),
@@ -126,6 +126,28 @@ TEST(WorkloadStatus, CountsPartsOfTheWhole) {
   EXPECT_EQ(validated_status_update(given("Deployment"),
                                     given("Deployment", R"({"status":{"collisionCount":2}})")),
             Texts{"status.collisionCount: Invalid value: 0: cannot be decremented"});
+}
+
+TEST(WorkloadStatus, CountsNothingTwice) {
+  EXPECT_EQ(validated_status_update(given("DaemonSet", R"({"status":{"numberReady":-1}})"),
+                                    given("DaemonSet")),
+            Texts{"status.numberReady: Invalid value: -1: must be greater than or equal to 0"});
+  EXPECT_EQ(validated_status_update(
+                given("StatefulSet", R"({"status":{"replicas":1,"currentReplicas":2}})"),
+                given("StatefulSet")),
+            Texts{"status.currentReplicas: Invalid value: 2: cannot be greater than "
+                  "status.replicas"});
+}
+
+TEST(StatefulSetValidation, RefusesInUpstreamsWords) {
+  expect_refused(
+      "StatefulSet",
+      {{R"({"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":{"partition":1}}}})",
+        {R"(spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for )"
+         "updateStrategy 'RollingUpdate'"}},
+       {R"({"spec":{"updateStrategy":{"rollingUpdate":{"partition":-1}}}})",
+        {"spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: must be greater than or "
+         "equal to 0"}}});
 }
 
 TEST(PodTemplateValidation, LooksIntoTheTemplate) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/registry/kinds/core_replication_controller.h"
 
-#include "api/codec/json.h"
 #include "api/selector.h"
 #include "apiserver/registry/kinds/pod_spec.h"
+#include "apiserver/registry/kinds/workload_status.h"
 
 namespace keelson::apiserver {
 
@@ -40,6 +40,11 @@ api::FieldErrors ReplicationControllerStrategy::validate(const api::Document& ob
                      "activeDeadlineSeconds in ReplicationController is not Supported");
   }
   return errors;
+}
+
+api::FieldErrors ReplicationControllerStrategy::validate_status_update(
+    const api::Document& now, const api::Document& before) const {
+  return validate_workload_status<core::v1::ReplicationController>(now, before);
 }
 
 }  // namespace keelson::apiserver

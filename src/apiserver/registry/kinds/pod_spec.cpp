@@ -181,11 +181,17 @@ FieldErrors validate_pod_spec(const PodSpec& spec, const FieldPath& path) {
   return errors;
 }
 
-FieldErrors validate_pod_template(const core::v1::PodTemplateSpec& pod_template,
-                                  const FieldPath& path) {
+FieldErrors validate_pod_template_metadata(const core::v1::PodTemplateSpec& pod_template,
+                                           const FieldPath& path) {
   // Source: upstream, which leaves metadata out of these two paths.
   FieldErrors errors = api::validate_labels(pod_template.metadata.labels, path.child("labels"));
   errors += api::validate_annotations(pod_template.metadata.annotations, path.child("annotations"));
+  return errors;
+}
+
+FieldErrors validate_pod_template(const core::v1::PodTemplateSpec& pod_template,
+                                  const FieldPath& path) {
+  FieldErrors errors = validate_pod_template_metadata(pod_template, path);
   errors += validate_pod_spec(pod_template.spec, path.child("spec"));
   if (!pod_template.spec.ephemeralContainers.empty()) {
     errors.forbidden(path.child("spec", "ephemeralContainers"),

@@ -16,7 +16,10 @@ namespace keelson::apiserver {
 using NameSet = std::set<std::string, std::less<>>;
 
 api::FieldErrors validate_pod_spec(const core::v1::PodSpec& spec, const api::FieldPath& path);
-// Labels, annotations and the spec.
+// Labels and annotations.
+api::FieldErrors validate_pod_template_metadata(const core::v1::PodTemplateSpec& pod_template,
+                                                const api::FieldPath& path);
+// Those and the spec.
 api::FieldErrors validate_pod_template(const core::v1::PodTemplateSpec& pod_template,
                                        const api::FieldPath& path);
 

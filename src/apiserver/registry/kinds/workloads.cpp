@@ -10,6 +10,7 @@
 #include "apiserver/registry/kinds/amounts.h"
 #include "apiserver/registry/kinds/pod_spec.h"
 #include "apiserver/registry/kinds/typed_check.h"
+#include "apiserver/registry/kinds/workload_status.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -167,72 +168,28 @@ void check_daemon_set(const apps::v1::DaemonSet& daemon_set, FieldErrors& errors
   check_spec_count(spec.revisionHistoryLimit, "revisionHistoryLimit", errors);
 }
 
+void check_rolling(const apps::v1::StatefulSetUpdateStrategy& strategy, FieldErrors& errors) {
+  if (!strategy.rollingUpdate) return;
+  const FieldPath path = spec_path().child("updateStrategy", "rollingUpdate");
+  if (strategy.type == "OnDelete") {
+    errors.invalid(path, api::encode_document(*strategy.rollingUpdate),
+                   "only allowed for updateStrategy 'RollingUpdate'");
+    return;
+  }
+  check_count(strategy.rollingUpdate->partition, path.child("partition"), errors);
+}
+
 void check_stateful_set(const apps::v1::StatefulSet& stateful_set, FieldErrors& errors) {
   const auto& spec = stateful_set.spec;
   constexpr KindNames kNames{"statefulset", "StatefulSet"};
+  check_rolling(spec.updateStrategy, errors);
   check_spec_count(spec.replicas, "replicas", errors);
   errors += api::validate_not_negative(spec.minReadySeconds, spec_path().child("minReadySeconds"));
   check_spec_count(spec.revisionHistoryLimit, "revisionHistoryLimit", errors);
   // Source: upstream, which does not look into the pod: its volumes may come from the claims.
   check_selector(spec.selector, spec.template_, kNames, errors);
+  errors += validate_pod_template_metadata(spec.template_, spec_path().child("template"));
   check_endless(spec.template_.spec, kNames, errors);
-}
-
-// What a status counts; none may be negative.
-using Counts = std::initializer_list<std::pair<std::string_view, std::int64_t>>;
-void check_counts(Counts counts, FieldErrors& errors) {
-  for (const auto& [member, count] : counts) {
-    errors += api::validate_not_negative(count, FieldPath("status").child(member));
-  }
-}
-
-// Parts of `limit`, of which the text says what it is.
-void check_parts(Counts parts, std::int64_t limit, std::string_view text, FieldErrors& errors) {
-  for (const auto& [member, count] : parts) {
-    if (count > limit) errors.invalid(FieldPath("status").child(member), count, text);
-  }
-}
-
-constexpr std::string_view kMoreThanAll = "cannot be greater than status.replicas";
-constexpr std::string_view kMoreThanReady = "cannot be greater than readyReplicas";
-
-void check_collisions(const auto& now, const auto& before, FieldErrors& errors) {
-  const FieldPath path = FieldPath("status").child("collisionCount");
-  if (before && now.value_or(0) < *before) {
-    errors.invalid(path, now.value_or(0), "cannot be decremented");
-  }
-}
-
-void check_deployment_status(const apps::v1::DeploymentStatus& status, FieldErrors& errors) {
-  check_counts({{"observedGeneration", status.observedGeneration},
-                {"replicas", status.replicas},
-                {"updatedReplicas", status.updatedReplicas},
-                {"readyReplicas", status.readyReplicas},
-                {"availableReplicas", status.availableReplicas},
-                {"unavailableReplicas", status.unavailableReplicas},
-                {"collisionCount", status.collisionCount.value_or(0)}},
-               errors);
-  check_parts({{"updatedReplicas", status.updatedReplicas},
-               {"readyReplicas", status.readyReplicas},
-               {"availableReplicas", status.availableReplicas}},
-              status.replicas, kMoreThanAll, errors);
-  check_parts({{"availableReplicas", status.availableReplicas}}, status.readyReplicas,
-              kMoreThanReady, errors);
-}
-
-void check_replica_set_status(const apps::v1::ReplicaSetStatus& status, FieldErrors& errors) {
-  check_counts({{"replicas", status.replicas},
-                {"fullyLabeledReplicas", status.fullyLabeledReplicas},
-                {"readyReplicas", status.readyReplicas},
-                {"availableReplicas", status.availableReplicas},
-                {"observedGeneration", status.observedGeneration}},
-               errors);
-  check_parts({{"fullyLabeledReplicas", status.fullyLabeledReplicas},
-               {"readyReplicas", status.readyReplicas},
-               {"availableReplicas", status.availableReplicas}},
-              status.replicas, kMoreThanAll, errors);
-  check_parts({{"availableReplicas", status.availableReplicas}}, status.readyReplicas,
-              kMoreThanReady, errors);
 }
 
 }  // namespace
@@ -250,14 +207,7 @@ FieldErrors DeploymentStrategy::validate_update(const api::Document& now,
 
 FieldErrors DeploymentStrategy::validate_status_update(const api::Document& now,
                                                        const api::Document& before) const {
-  return check_typed<apps::v1::Deployment>(
-      now, {}, [&](const apps::v1::Deployment& deployment, FieldErrors& errors) {
-        check_deployment_status(deployment.status, errors);
-        const auto old = api::decode<apps::v1::Deployment>(before);
-        if (old) {
-          check_collisions(deployment.status.collisionCount, old->status.collisionCount, errors);
-        }
-      });
+  return validate_workload_status<apps::v1::Deployment>(now, before);
 }
 
 FieldErrors ReplicaSetStrategy::validate(const api::Document& object) const {
@@ -272,11 +222,8 @@ FieldErrors ReplicaSetStrategy::validate_update(const api::Document& now,
 }
 
 FieldErrors ReplicaSetStrategy::validate_status_update(const api::Document& now,
-                                                       const api::Document&) const {
-  return check_typed<apps::v1::ReplicaSet>(
-      now, {}, [](const apps::v1::ReplicaSet& replica_set, FieldErrors& errors) {
-        check_replica_set_status(replica_set.status, errors);
-      });
+                                                       const api::Document& before) const {
+  return validate_workload_status<apps::v1::ReplicaSet>(now, before);
 }
 
 FieldErrors DaemonSetStrategy::validate(const api::Document& object) const {
@@ -288,6 +235,11 @@ FieldErrors DaemonSetStrategy::validate_update(const api::Document& now,
   FieldErrors errors = validate(now);
   errors += unchanged_selector(now, before);
   return errors;
+}
+
+FieldErrors DaemonSetStrategy::validate_status_update(const api::Document& now,
+                                                      const api::Document& before) const {
+  return validate_workload_status<apps::v1::DaemonSet>(now, before);
 }
 
 FieldErrors StatefulSetStrategy::validate(const api::Document& object) const {
@@ -319,6 +271,11 @@ FieldErrors StatefulSetStrategy::validate_update(const api::Document& now,
                      "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
   }
   return errors;
+}
+
+FieldErrors StatefulSetStrategy::validate_status_update(const api::Document& now,
+                                                        const api::Document& before) const {
+  return validate_workload_status<apps::v1::StatefulSet>(now, before);
 }
 
 }  // namespace keelson::apiserver

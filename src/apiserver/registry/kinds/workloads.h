@@ -30,6 +30,8 @@ class DaemonSetStrategy : public Strategy {
   api::FieldErrors validate(const api::Document& object) const override;
   api::FieldErrors validate_update(const api::Document& now,
                                    const api::Document& before) const override;
+  api::FieldErrors validate_status_update(const api::Document& now,
+                                          const api::Document& before) const override;
 };
 
 class StatefulSetStrategy : public Strategy {
@@ -37,6 +39,8 @@ class StatefulSetStrategy : public Strategy {
   api::FieldErrors validate(const api::Document& object) const override;
   api::FieldErrors validate_update(const api::Document& now,
                                    const api::Document& before) const override;
+  api::FieldErrors validate_status_update(const api::Document& now,
+                                          const api::Document& before) const override;
 };
 
 }  // namespace keelson::apiserver
