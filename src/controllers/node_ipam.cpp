@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controllers/node_ipam.h"
 
+#include <map>
+
 #include "api/core/v1.h"
 #include "api/ip.h"
 #include "base/log.h"
@@ -20,9 +22,16 @@ class NodeIpamController final : public Controller {
   NodeIpamController(ControllerContext& context, CidrBlocks blocks)
       : context_(context), blocks_(std::move(blocks)), queue_(context.executor) {
     context.informers.of<Node>().add_handler([this](const ObjectPtr& before, const ObjectPtr& now) {
-      if (!now) {
+      // A node may be gone and made again between two lists; then both come as one change.
+      if (before && (!now || now->uid() != before->uid())) {
         for (const auto& block : before->as<Node>().spec.podCIDRs) blocks_.release(block);
-      } else if (!before || before->as<Node>().spec.podCIDRs != now->as<Node>().spec.podCIDRs) {
+        let_go(before->key());
+      }
+      if (!now) return;
+      // At once, and so before any node is given one: else a block could be given twice.
+      for (const auto& block : now->as<Node>().spec.podCIDRs) blocks_.occupy(block);
+      if (!before || before->uid() != now->uid() ||
+          before->as<Node>().spec.podCIDRs != now->as<Node>().spec.podCIDRs) {
         queue_.add(now->key());
       }
     });
@@ -31,12 +40,7 @@ class NodeIpamController final : public Controller {
   std::string_view name() const override { return "node-ipam"; }
 
   Task<void> run() override {
-    auto& nodes = context_.informers.of<Node>();
-    if (!co_await nodes.wait_synced()) co_return;
-    // What is given out already comes first, or it could be given twice.
-    for (const auto& node : nodes.list<Node>()) {
-      for (const auto& block : node->spec.podCIDRs) blocks_.occupy(block);
-    }
+    if (!co_await context_.informers.of<Node>().wait_synced()) co_return;
     co_await client::run_workers<ObjectKey>(
         queue_, 1, name(), [this](ObjectKey key) { return reconcile(std::move(key)); });
   }
@@ -46,30 +50,47 @@ class NodeIpamController final : public Controller {
     const auto node = context_.informers.of<Node>().find<Node>(key);
     if (!node) co_return client::Requeue::none();
     if (!node->spec.podCIDRs.empty()) {
-      for (const auto& block : node->spec.podCIDRs) blocks_.occupy(block);
+      // Ours, though the answer was lost; or somebody else's.
+      const auto offered = offered_.find(key);
+      if (offered != offered_.end() && offered->second == node->spec.podCIDRs.front())
+        offered_.erase(offered);
+      let_go(key);
       co_return client::Requeue::none();
     }
-    const auto block = blocks_.allocate();
-    if (!block) {
+    if (!offered_.contains(key)) {
+      if (auto block = blocks_.allocate()) offered_[key] = *std::move(block);
+    }
+    if (!offered_.contains(key)) {
       context_.events.record(event_target(*node), client::EventType::Normal, "CIDRNotAvailable",
                              "Node " + key.name + " status is now: CIDRNotAvailable");
       co_return fail(Status::internal("no pod CIDR is left for node " + key.name));
     }
+    const std::string block = offered_[key];
     const std::string patch = boost::json::serialize(boost::json::object{
-        {"spec", {{"podCIDR", *block}, {"podCIDRs", boost::json::array{*block}}}}});
+        {"spec", {{"podCIDR", block}, {"podCIDRs", boost::json::array{block}}}}});
     auto patched = co_await context_.client.patch<Node>(key, client::PatchType::Strategic, patch);
     if (!patched) {
-      blocks_.release(*block);
       if (patched.error().is(Reason::NotFound)) co_return client::Requeue::none();
+      // The block stays offered to this node: the patch may have come through all the same.
       co_return fail(std::move(patched).error());
     }
-    log_info("Gave a node its pod CIDR", {{"node", key.name}, {"cidr", *block}});
+    offered_.erase(key);
+    log_info("Gave a node its pod CIDR", {{"node", key.name}, {"cidr", block}});
     co_return client::Requeue::none();
+  }
+
+  // What was offered to the node and is not its own comes back.
+  void let_go(const ObjectKey& key) {
+    const auto offered = offered_.find(key);
+    if (offered == offered_.end()) return;
+    blocks_.release(offered->second);
+    offered_.erase(offered);
   }
 
   ControllerContext& context_;
   CidrBlocks blocks_;
   client::WorkQueue<ObjectKey> queue_;
+  std::map<ObjectKey, std::string> offered_;  // Blocks taken for nodes that do not show them yet.
 };
 
 }  // namespace

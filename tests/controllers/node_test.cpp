@@ -569,6 +569,66 @@ TEST_F(NodeTest, GivesEachNodeABlockOfItsOwn) {
   EXPECT_EQ(api.must_get<Node>({"", "d"}).spec.podCIDRs.size(), 1u);
 }
 
+TEST_F(NodeTest, GivesTheBlockOfALostNodeOutAgainAfterTheWatchesBroke) {
+  add_node("a");
+  start([](ControllerContext& context) {
+    return make_node_ipam_controller(context, *CidrBlocks::make("10.42.0.0/23", 24));
+  });
+  ASSERT_EQ(api.must_get<Node>({"", "a"}).spec.podCIDR, "10.42.0.0/24");
+
+  // Gone and back before anybody has looked: one change of the node, as far as the copy tells.
+  api.erase<Node>({"", "a"});
+  add_node("a");
+  api.compact();
+  api.end_watches(Status::expired("too old resource version"));
+  executor.advance(10s);
+  add_node("b");
+  settle();
+  std::set<std::string> blocks;
+  for (const auto& node : api.all<Node>()) blocks.insert(node->spec.podCIDR);
+  EXPECT_EQ(blocks, (std::set<std::string>{"10.42.0.0/24", "10.42.1.0/24"}));
+}
+
+TEST_F(NodeTest, KeepsABlockForTheNodeItWasOfferedTo) {
+  start([](ControllerContext& context) {
+    return make_node_ipam_controller(context, *CidrBlocks::make("10.42.0.0/22", 24));
+  });
+  api.fail_next(1, {.verb = "patch", .resource = "nodes", .name = "a"},
+                Status::unavailable("the answer was lost"));
+  add_node("a");
+  add_node("b");
+  settle();
+  EXPECT_EQ(api.must_get<Node>({"", "a"}).spec.podCIDR, "10.42.0.0/24");
+  EXPECT_EQ(api.must_get<Node>({"", "b"}).spec.podCIDR, "10.42.1.0/24");
+
+  // Lost before it took what it was offered: the block is free again.
+  api.fail_next(1000, {.verb = "patch", .resource = "nodes", .name = "c"},
+                Status::unavailable("no"));
+  add_node("c");
+  settle();
+  api.erase<Node>({"", "c"});
+  settle();
+  add_node("d");
+  settle();
+  EXPECT_EQ(api.must_get<Node>({"", "d"}).spec.podCIDR, "10.42.2.0/24");
+}
+
+TEST_F(NodeTest, KeepsToWhatIsGivenOutWhenItStartsAgain) {
+  for (const std::string name : {"a", "b", "c"}) {
+    Node node;
+    node.metadata.name = name;
+    if (name != "b") {
+      node.spec.podCIDR = name == "a" ? "10.42.0.0/24" : "10.42.1.0/24";
+      node.spec.podCIDRs = {node.spec.podCIDR};
+    }
+    api.add(node);
+  }
+  start([](ControllerContext& context) {
+    return make_node_ipam_controller(context, *CidrBlocks::make("10.42.0.0/22", 24));
+  });
+  EXPECT_EQ(api.must_get<Node>({"", "b"}).spec.podCIDR, "10.42.2.0/24");
+}
+
 TEST(CidrBlocks, AreCutFromTheClusterAndGivenOnce) {
   struct Case {
     std::string_view cidr;
