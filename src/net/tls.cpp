@@ -12,6 +12,8 @@ namespace keelson::net {
 namespace {
 
 constexpr std::size_t kOutboundMax = 128 << 10;  // Enciphered before it is sent.
+constexpr std::size_t kRecordMax = 16 << 10;     // RFC 8446, 5.1.
+constexpr std::size_t kGatherMax = 4 << 10;      // Smaller pieces share a record.
 
 class TlsStream final : public Stream {
  public:
@@ -81,10 +83,17 @@ class TlsStream final : public Stream {
   }
 
   Task<Result<void>> write_all(std::span<const std::string_view> pieces) override {
-    for (std::string_view piece : pieces) {
-      while (!piece.empty()) {
-        CO_TRY(const std::size_t size, encipher(piece));
-        piece.remove_prefix(size);
+    std::string gathered;
+    while (!pieces.empty()) {
+      std::string_view next = pieces.front();
+      if (pieces.size() > 1 && next.size() <= kGatherMax) {
+        next = gather(pieces, gathered);
+      } else {
+        pieces = pieces.subspan(1);
+      }
+      while (!next.empty()) {
+        CO_TRY(const std::size_t size, encipher(next));
+        next.remove_prefix(size);
         if (outbound_size() >= kOutboundMax) CO_TRY_OK(co_await send_outbound());
       }
     }
@@ -123,6 +132,18 @@ class TlsStream final : public Stream {
       return bio;
     }();
     return made;
+  }
+
+  // Takes small pieces from the front, as many as fit into a record: each record costs both sides
+  // the same, however little is in it.
+  static std::string_view gather(std::span<const std::string_view>& pieces, std::string& into) {
+    into.clear();
+    while (!pieces.empty() && pieces.front().size() <= kGatherMax &&
+           into.size() + pieces.front().size() <= kRecordMax) {
+      into += pieces.front();
+      pieces = pieces.subspan(1);
+    }
+    return into;
   }
 
   // Called by OpenSSL, under the lock (or alone, in the handshake).

@@ -89,6 +89,31 @@ TEST(Tls, CarriesMuchBothWaysAtOnce) {
       2);
 }
 
+TEST(Tls, CarriesSmallAndLargePiecesInOrder) {
+  run_test([](Runtime& runtime) -> Task<void> {
+    const auto& pki = TestPki::get();
+    auto ends = co_await shake_hands(pki.server_context(), pki.client_context(), "localhost");
+    // Around the sizes up to which pieces are gathered, and of what they are gathered into.
+    std::string sent;
+    for (int i = 0; i < 400'000; ++i) sent.push_back(static_cast<char>(i * 13));
+    std::vector<std::string_view> pieces;
+    const std::size_t sizes[] = {1, 0, 4096, 4095, 4097, 1, 20'000, 3, 4096, 4096, 4096, 4096, 2};
+    for (std::size_t at = 0, i = 0; at < sent.size(); ++i) {
+      pieces.push_back(std::string_view(sent).substr(at, sizes[i % std::size(sizes)]));
+      at += pieces.back().size();
+    }
+    TaskGroup group(runtime);
+    group.start([](Stream* to, const std::vector<std::string_view>* all) -> Task<void> {
+      EXPECT_TRUE(co_await to->write_all(*all));
+    }((*ends.server)->get(), &pieces));
+
+    const std::string came = co_await read_size((*ends.client)->get(), sent.size());
+    co_await group.join();
+
+    EXPECT_TRUE(came == sent);
+  });
+}
+
 TEST(Tls, ReportsAClientCertificateOfAStrangerWithoutRefusingIt) {
   run_test([](Runtime&) -> Task<void> {
     const auto& pki = TestPki::get();
