@@ -51,6 +51,43 @@ TEST(List, SelectsByLabelsAndFields) {
   }
 }
 
+TEST(List, HandsOutTheBytesThatOthersReadToo) {
+  TestCluster cluster;
+  ASSERT_EQ(cluster.post(kMaps, config_map("a")).code, 201);
+  ASSERT_EQ(cluster.post(kMaps, config_map("b")).code, 201);
+
+  const auto list = cluster.watch(kMaps).exchange;
+  const auto one = cluster.watch(kMaps + "/b").exchange;
+
+  ASSERT_TRUE(list->finished && one->finished);
+  EXPECT_TRUE(std::ranges::find(list->chunks, one->chunks.at(0)) != list->chunks.end());
+}
+
+TEST(List, IsCompressedOnlyIfItIsLongAndTheClientWantsIt) {
+  TestCluster cluster;
+  ASSERT_EQ(cluster.post(kMaps, config_map("short")).code, 201);
+  const std::string other = "/api/v1/namespaces/other/configmaps";
+  ASSERT_EQ(cluster.post("/api/v1/namespaces",
+                         R"({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"other"}})")
+                .code,
+            201);
+  ASSERT_EQ(
+      cluster.post(other, config_map("long", "\"k\":\"" + std::string(200'000, 'x') + "\"")).code,
+      201);
+
+  struct Case {
+    std::string path, accepted, encoding;
+  };
+  const Case cases[] = {{kMaps, "gzip", ""}, {other, "", ""}, {other, "br, gzip", "gzip"}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.path + " " + c.accepted);
+    const auto list = cluster.request("GET", c.path, {}, {{"Accept-Encoding", c.accepted}});
+    EXPECT_EQ(list.code, 200);
+    EXPECT_EQ(list.headers.get("Content-Encoding"), c.encoding);
+    EXPECT_EQ(list.body.size() > 150'000, c.path == other && c.encoding.empty());
+  }
+}
+
 TEST(List, ReadsFieldsOutOfTheObjects) {
   TestCluster cluster;
   const std::string pods = "/api/v1/namespaces/default/pods";
@@ -221,6 +258,7 @@ TEST(Routes, AnswerWhatIsNoResource) {
     EXPECT_EQ(answer.body, c.body);
   }
   EXPECT_EQ(cluster.get("/version").text({"minor"}), "36");
+  EXPECT_EQ(cluster.get("/version/").text({"minor"}), "36");
   EXPECT_NE(
       cluster.get("/metrics").body.find("apiserver_storage_objects{resource=\"namespaces\"} 4\n"),
       std::string::npos);

@@ -34,11 +34,17 @@ std::optional<std::string> gzip(std::string_view bytes) {
   return out;
 }
 
-bool accepts_gzip(const net::Headers& headers) {
+bool is_to_be_compressed(std::size_t size, const net::Headers& headers) {
+  if (size <= kCompressMin) return false;
   for (const auto& type : parse_accept(headers.get("Accept-Encoding"))) {
     if (type.type == "gzip" && type.quality > 0) return true;
   }
   return false;
+}
+
+const std::shared_ptr<const std::string>& line_feed() {
+  static const auto kLineFeed = std::make_shared<const std::string>("\n");
+  return kLineFeed;
 }
 
 // RFC 7234, section 5.5.
@@ -115,8 +121,7 @@ Task<Result<void>> HttpFront::answer_json(Request& request, std::string json, in
   }
   request.code = code;
   net::HttpResponse response = head(request, code, output);
-  const auto& headers = request.exchange.request().headers;
-  if (json.size() > kCompressMin && accepts_gzip(headers)) {
+  if (is_to_be_compressed(json.size(), request.exchange.request().headers)) {
     if (auto compressed = gzip(json)) {
       json = *std::move(compressed);
       response.headers.add("Content-Encoding", "gzip");
@@ -144,12 +149,11 @@ Task<Result<void>> HttpFront::answer_object(Request& request, const api::Resourc
   }
   if (output.serializer->encode == nullptr && !output.pretty) {
     // The bytes themselves, shared with everybody else who reads this version.
-    static const auto kLineFeed = std::make_shared<const std::string>("\n");
     request.code = code;
     const std::string* json = &object->json();
-    std::vector<std::shared_ptr<const std::string>> body;
+    SharedText body;
     body.emplace_back(std::move(object), json);
-    body.push_back(kLineFeed);
+    body.push_back(line_feed());
     co_return co_await request.exchange.respond_shared(head(request, code, output),
                                                        std::move(body));
   }
@@ -160,9 +164,18 @@ Task<Result<void>> HttpFront::answer_list(Request& request, const api::Resource&
                                           ListResult list, Output output) {
   std::string json;
   switch (output.form) {
-    case OutputForm::Object:
-      json = list_json(resource, list);
+    case OutputForm::Object: {
+      SharedText text = list_text(resource, list);
+      if (output.serializer->encode == nullptr && !output.pretty &&
+          !is_to_be_compressed(size_of(text), request.exchange.request().headers)) {
+        request.code = 200;
+        text.push_back(line_feed());
+        co_return co_await request.exchange.respond_shared(head(request, 200, output),
+                                                           std::move(text));
+      }
+      json = joined(text);
       break;
+    }
     case OutputForm::Partial:
       json = partial_list_json(list, output.table_version);
       break;

@@ -103,21 +103,35 @@ std::string pretty_json(std::string_view json) {
   return out;
 }
 
-std::string list_json(const api::Resource& resource, const ListResult& list) {
-  std::string out;
-  std::size_t size = 256 + list.continue_.size();
-  for (const auto& item : list.items) size += item->json().size() + 1;
-  out.reserve(size);
-  append_type(out, resource.list_kind, resource.api_version());
-  append_list_metadata(out, list);
-  out.append(",\"items\":[");
-  bool first = true;
+SharedText list_text(const api::Resource& resource, const ListResult& list) {
+  static const auto kComma = std::make_shared<const std::string>(",");
+  static const auto kEnd = std::make_shared<const std::string>("]}");
+  std::string head;
+  append_type(head, resource.list_kind, resource.api_version());
+  append_list_metadata(head, list);
+  head.append(",\"items\":[");
+  SharedText text;
+  text.reserve(2 * list.items.size() + 2);
+  text.push_back(std::make_shared<const std::string>(std::move(head)));
   for (const auto& item : list.items) {
-    if (!first) out.push_back(',');
-    first = false;
-    out.append(item->json());
+    if (text.size() > 1) text.push_back(kComma);
+    text.emplace_back(item, &item->json());
   }
-  return out.append("]}");
+  text.push_back(kEnd);
+  return text;
+}
+
+std::size_t size_of(const SharedText& text) {
+  std::size_t size = 0;
+  for (const auto& piece : text) size += piece->size();
+  return size;
+}
+
+std::string joined(const SharedText& text) {
+  std::string out;
+  out.reserve(size_of(text));
+  for (const auto& piece : text) out.append(*piece);
+  return out;
 }
 
 std::string_view metadata_text(const api::Object& object) {

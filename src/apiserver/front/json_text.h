@@ -2,8 +2,10 @@
 // JSON text put together from JSON text, without parsing the objects inside.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "apiserver/registry/registry.h"
 
@@ -12,8 +14,13 @@ namespace keelson::apiserver {
 // Indented by four spaces, as Go's MarshalIndent in upstream's serializer.
 std::string pretty_json(std::string_view json);
 
-// A list of the resource's kind.
-std::string list_json(const api::Resource& resource, const ListResult& list);
+// A text in pieces that others may share.
+using SharedText = std::vector<std::shared_ptr<const std::string>>;
+
+// A list of the resource's kind; its items are the objects' own bytes.
+SharedText list_text(const api::Resource& resource, const ListResult& list);
+std::size_t size_of(const SharedText& text);
+std::string joined(const SharedText& text);
 
 // The value of the object's member `metadata`; "{}" if it has none.
 std::string_view metadata_text(const api::Object& object);
