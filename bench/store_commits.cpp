@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many durable commits a second the SQLite store takes from so many writers at once, and what
-// the store costs in memory. Usage: store_commits [folder on the disk to measure]
+// How many durable commits a second the SQLite store takes from so many writers at once, what the
+// store costs in memory, and how many events a second it tells to how many watches.
+// Usage: store_commits [folder on the disk to measure]
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -101,6 +103,83 @@ void measure(Executor& executor, Store& store, const char* name, int writers, in
               all[all.size() / 2], all[all.size() * 99 / 100], all.back(), memory_kilobytes());
 }
 
+// --- Watches ------------------------------------------------------------------------------------
+
+constexpr int kWatches = 25, kWatchedKeys = 10'000, kClients = 1000;
+constexpr int kWritesEach = 4;  // Create, update, update, delete.
+
+struct Watched {
+  Store* store;
+  Revision since;
+  // When the writer of the revision `since` + i had its answer; 0: not yet.
+  std::vector<std::atomic<Clock::rep>> answered =
+      std::vector<std::atomic<Clock::rep>>(kWatchedKeys * kWritesEach + 1);
+};
+
+struct Client {
+  Watched* shared;
+  int first;
+};
+
+Task<bool> churn(Client client) {
+  for (int i = client.first; i < kWatchedKeys; i += kClients) {
+    for (int write = 1; write <= kWritesEach; ++write) {
+      Transaction transaction;
+      Write& one = transaction.writes.emplace_back();
+      one.key = "/registry/configmaps/default/web-" + std::to_string(i);
+      if (write < kWritesEach) one.value = std::string(kValueBytes, static_cast<char>('a' + write));
+      const auto revision = co_await client.shared->store->commit(std::move(transaction));
+      CHECK(revision.has_value());
+      client.shared->answered[static_cast<std::size_t>(*revision - client.shared->since)] =
+          Clock::now().time_since_epoch().count();
+    }
+  }
+  co_return true;
+}
+
+// How long after the writer's answer each event came, in milliseconds; 0: before it.
+Task<std::vector<double>> lags(std::unique_ptr<Watch> watch, Watched* shared) {
+  std::vector<double> lags;
+  while (lags.size() < kWatchedKeys * kWritesEach) {
+    const auto batch = co_await watch->next();
+    CHECK(batch.has_value());
+    const auto now = Clock::now().time_since_epoch();
+    for (const Event& event : batch->events) {
+      const Clock::duration answered(
+          shared->answered[static_cast<std::size_t>(event.item.mod_revision - shared->since)]);
+      lags.push_back(answered.count() == 0 ? 0 : Milliseconds(now - answered).count());
+    }
+  }
+  co_return lags;
+}
+
+void measure_watches(Executor& executor, Store& store) {
+  Watched shared{.store = &store, .since = *run(executor, store.current_revision())};
+  std::vector<Task<std::vector<double>>> watches;
+  for (int i = 0; i < kWatches; ++i) {
+    auto watch =
+        run(executor, store.watch(KeyRange::prefix("/registry/configmaps/"), shared.since));
+    CHECK(watch.has_value());
+    watches.push_back(lags(*std::move(watch), &shared));
+  }
+  std::promise<std::vector<std::vector<double>>> promise;
+  auto seen = promise.get_future();
+  const auto start = Clock::now();
+  spawn(executor, deliver(when_all(std::move(watches)), &promise));
+  std::vector<Task<bool>> clients;
+  for (int i = 0; i < kClients; ++i) clients.push_back(churn({&shared, i}));
+  run(executor, when_all(std::move(clients)));
+
+  std::vector<double> all;
+  for (const auto& of_one : seen.get()) all.insert(all.end(), of_one.begin(), of_one.end());
+  const double seconds = Milliseconds(Clock::now() - start).count() / 1000;
+  std::ranges::sort(all);
+  std::printf(
+      "\n%d watches, %d keys written %d times by %d: %.0f events/s, lag p50 %.2f ms, p99 %.2f ms\n",
+      kWatches, kWatchedKeys, kWritesEach, kClients, static_cast<double>(all.size()) / seconds,
+      all[all.size() / 2], all[all.size() * 99 / 100]);
+}
+
 void measure_all(Executor& executor, const std::string& folder) {
   std::printf("fdatasync of 64 KiB: %.2f ms\n\n", fdatasync_milliseconds(folder));
   std::printf("%-8s %8s %10s %9s %9s %9s %10s\n", "commits", "writers", "per s", "p50 ms", "p99 ms",
@@ -112,6 +191,7 @@ void measure_all(Executor& executor, const std::string& folder) {
     measure(executor, **store, "synced", writers, commits, Durability::Synced);
   for (const auto& [writers, commits] : {std::pair{1, 10'000}, {32, 50'000}})
     measure(executor, **store, "behind", writers, commits, Durability::Behind);
+  measure_watches(executor, **store);
 
   const auto start = Clock::now();
   const auto all = run(executor, (*store)->range(KeyRange::prefix("/registry/pods/"), {}));
