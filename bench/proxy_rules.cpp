@@ -141,17 +141,24 @@ void measure_changes(int services) {
   check(backend->replace(ports));
   const double connection = connection_microseconds();
 
-  std::vector<double> times;
-  for (int i = 0; i < kChanges; ++i) {
-    auto& port = ports[static_cast<std::size_t>(100 + i * 37 % (services - 100))];
-    port.endpoints.back().ip = ip_text(0x0af00000U + static_cast<unsigned>(i));
-    const auto start = Clock::now();
-    check(backend->apply({.set = {port}, .removed = {}}));
-    times.push_back(since(start));
+  // Another endpoint in place of one, as when a pod is replaced; then one more, as in a rollout.
+  for (const bool adds : {false, true}) {
+    std::vector<double> times;
+    for (int i = 0; i < kChanges; ++i) {
+      auto& port = ports[static_cast<std::size_t>(100 + i * 37 % (services - 100))];
+      if (adds) port.endpoints.emplace_back();
+      port.endpoints.back() = {
+          ip_text((adds ? 0x0af10000U : 0x0af00000U) + static_cast<unsigned>(i)), kPort};
+      const auto start = Clock::now();
+      check(backend->apply({.set = {port}, .removed = {}}));
+      times.push_back(since(start));
+    }
+    std::ranges::sort(times);
+    std::printf("change: 1 of %5d services, an endpoint %-9s p50 %.2f ms, p99 %.2f ms\n", services,
+                adds ? "added:" : "replaced:", times[times.size() / 2],
+                times[times.size() * 99 / 100]);
   }
-  std::ranges::sort(times);
-  std::printf("change: 1 of %5d services: p50 %.2f ms, p99 %.2f ms; connection: %.1f us\n",
-              services, times[times.size() / 2], times[times.size() * 99 / 100], connection);
+  std::printf("connection among %5d services: %.1f us\n", services, connection);
 
   for (auto& port : ports) port.endpoints.back().port = 9090;
   const auto start = Clock::now();

@@ -28,6 +28,7 @@ namespace {
 // One message; elements are cut so that they fit well below the 64 KiB of a netlink attribute.
 constexpr std::size_t kMessageBytes = 128 << 10;
 constexpr std::size_t kElementsPerMessage = 400;
+constexpr std::size_t kDumpBytes = 64 << 10;
 
 template <class T, void (*Free)(const T*)>
 struct Freer {
@@ -259,13 +260,38 @@ Result<void> Transaction::commit() {
   return {};
 }
 
-Result<std::vector<std::string>> list_tables(std::uint8_t family, std::string_view prefix) {
+namespace {
+
+// Asks for a list and runs `read` over all that comes.
+Result<void> dump(const nlmsghdr* request, std::string_view what, mnl_cb_t read, void* context) {
   const NetlinkSocket socket;
   if (!socket.is_open()) return fail(netlink_failure("open netlink socket", errno));
-  std::vector<char> buffer(MNL_SOCKET_BUFFER_SIZE);
-  auto* request = nftnl_nlmsg_build_hdr(buffer.data(), NFT_MSG_GETTABLE, family, NLM_F_DUMP, 1);
   if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0)
-    return fail(netlink_failure("list tables", errno));
+    return fail(netlink_failure(what, errno));
+  const unsigned port = mnl_socket_get_portid(socket.get());
+  std::vector<char> buffer(kDumpBytes);
+  while (true) {
+    const auto count = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+    if (count < 0) return fail(netlink_failure(what, errno));
+    const int result = mnl_cb_run(buffer.data(), static_cast<std::size_t>(count),
+                                  request->nlmsg_seq, port, read, context);
+    if (result < 0) return fail(netlink_failure(what, errno));
+    if (result == MNL_CB_STOP) return {};
+  }
+}
+
+std::string bytes_of(const nftnl_set_elem* element, std::uint16_t attribute) {
+  std::uint32_t size = 0;
+  const void* bytes = nftnl_set_elem_get(const_cast<nftnl_set_elem*>(element), attribute, &size);
+  return bytes ? std::string(static_cast<const char*>(bytes), size) : std::string();
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> list_tables(std::uint8_t family, std::string_view prefix) {
+  std::vector<char> buffer(MNL_SOCKET_BUFFER_SIZE);
+  const auto* request =
+      nftnl_nlmsg_build_hdr(buffer.data(), NFT_MSG_GETTABLE, family, NLM_F_DUMP, 1);
   struct Found {
     std::string_view prefix;
     std::vector<std::string> names;
@@ -278,16 +304,32 @@ Result<std::vector<std::string>> list_tables(std::uint8_t family, std::string_vi
     if (name.starts_with(into.prefix)) into.names.emplace_back(name);
     return MNL_CB_OK;
   };
-  const unsigned port = mnl_socket_get_portid(socket.get());
-  while (true) {
-    const auto count = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-    if (count < 0) return fail(netlink_failure("list tables", errno));
-    const int result =
-        mnl_cb_run(buffer.data(), static_cast<std::size_t>(count), 1, port, collect, &found);
-    if (result < 0) return fail(netlink_failure("list tables", errno));
-    if (result == MNL_CB_STOP) break;
-  }
+  TRY_OK(dump(request, "list tables", collect, &found));
   return std::move(found.names);
+}
+
+Result<std::vector<Element>> list_elements(std::uint8_t family, const std::string& table,
+                                           const std::string& set) {
+  std::vector<char> buffer(MNL_SOCKET_BUFFER_SIZE);
+  auto* request = nftnl_nlmsg_build_hdr(buffer.data(), NFT_MSG_GETSETELEM, family, NLM_F_DUMP, 1);
+  const SetPtr asked = make_set(table, set, family);
+  nftnl_set_elems_nlmsg_build_payload(request, asked.get());
+  std::vector<Element> elements;
+  const auto collect = [](const nlmsghdr* message, void* context) -> int {
+    SetPtr part(nftnl_set_alloc());
+    if (nftnl_set_elems_nlmsg_parse(message, part.get()) < 0) return MNL_CB_OK;
+    nftnl_set_elem_foreach(
+        part.get(),
+        [](nftnl_set_elem* element, void* into) -> int {
+          static_cast<std::vector<Element>*>(into)->push_back(
+              {bytes_of(element, NFTNL_SET_ELEM_KEY), bytes_of(element, NFTNL_SET_ELEM_DATA), {}});
+          return 0;
+        },
+        context);
+    return MNL_CB_OK;
+  };
+  TRY_OK(dump(request, "list elements of " + set, collect, &elements));
+  return elements;
 }
 
 }  // namespace keelson::nft

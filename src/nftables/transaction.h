@@ -86,4 +86,8 @@ class Transaction {
 // Names of the tables of a family that begin with `prefix`.
 Result<std::vector<std::string>> list_tables(std::uint8_t family, std::string_view prefix);
 
+// The elements of a set, with the data of a map; without verdicts. Errors: Unavailable.
+Result<std::vector<Element>> list_elements(std::uint8_t family, const std::string& table,
+                                           const std::string& set);
+
 }  // namespace keelson::nft

@@ -39,35 +39,45 @@ constexpr std::uint32_t concatenated(std::uint32_t a, std::uint32_t b) { return 
 constexpr std::string_view kServices = "services", kMarkChain = "mark-for-masquerade",
                            kRejectChain = "reject-chain", kDropChain = "drop-chain";
 
-// What a value of the map "services" consists of, in registers from kValue on.
-constexpr unsigned kValue = 6;
-enum Field : std::uint8_t { kAction, kAllPicker, kLocalPicker, kAllPool, kLocalPool, kFields };
+// What is done with a packet before an endpoint is picked.
+enum class Action : std::uint8_t { Internal, InternalLocal, External, ExternalLocal };
 
-enum class Action : std::uint32_t {
-  Internal = 1,
-  InternalLocal,
-  External,
-  ExternalLocal,
-  NodePort,
-  NodePortLocal,
-};
-
-// A chain that picks one of so many endpoints of whichever service a packet is for.
+// Chains that pick one of so many endpoints of whichever service a packet is for.
 struct Picker {
   bool node_port = false, local = false;
   std::uint32_t count = 0;
   int affinity_seconds = 0;
-  std::uint32_t own_pool = 0;  // Round robin takes turns within one service, so each has its own.
+  std::uint32_t owner = 0;  // Round robin takes turns within one service, so each has its own.
 
   auto operator<=>(const Picker&) const = default;
   std::string chain() const {
     std::string name = std::string(node_port ? "node-port" : "service") +
                        (local ? "-local-" : "-") + std::to_string(count);
     if (affinity_seconds) name += "-affinity-" + std::to_string(affinity_seconds);
-    if (own_pool) name += "-pool-" + std::to_string(own_pool);
+    if (owner) name += "-of-" + std::to_string(owner);
     return name;
   }
 };
+
+// Chains that act and go on to a picker. Those of services that are alike are the same.
+struct Way {
+  Action action = Action::Internal;
+  std::optional<Picker> all, local;  // Those that the action needs; none: no endpoint is there.
+
+  auto operator<=>(const Way&) const = default;
+  std::string chain() const {
+    static constexpr std::string_view kNames[] = {"internal", "internal-local", "external",
+                                                  "external-local"};
+    std::string name(kNames[static_cast<std::size_t>(action)]);
+    for (const auto& picker : {all, local}) {
+      if (picker) name += "-" + picker->chain();
+    }
+    return name;
+  }
+};
+
+// Endpoints as the maps have them: address and port. A place is a number that is drawn.
+using Places = std::vector<std::string>;
 
 std::uint8_t protocol_number(std::string_view name) {
   if (name == "UDP") return IPPROTO_UDP;
@@ -116,51 +126,78 @@ std::string chain_hash(const ServicePortName& name) {
   return text + "-" + readable.substr(0, 200);
 }
 
-// Who wants what at the keys of a map. Several may want one key: the first by name has it.
+// What stands under an address.
+struct Entry {
+  std::string chain;                         // Empty: refused.
+  std::shared_ptr<const Places> all, local;  // Those that the chain needs.
+
+  bool operator==(const Entry&) const = default;
+};
+using Entries = std::map<std::string, Entry>;  // By the key of the maps.
+
+// Who wants what under which address. Several may want the same: the first by name has it.
 class Claims {
  public:
-  using Values = std::map<std::string, std::string>;  // By key.
-
   // `owner` wants `now` instead of `before`.
-  void change(const ServicePortName& owner, const Values& before, const Values& now) {
-    for (const auto& [key, value] : before) {
-      if (const auto next = now.find(key); next != now.end() && next->second == value) continue;
+  void change(const ServicePortName& owner, const Entries& before, const Entries& now) {
+    for (const auto& [key, entry] : before) {
+      if (now.contains(key)) continue;
       touch(key);
-      auto& claims = by_key_[key];
-      claims.erase(owner);
-      if (claims.empty()) by_key_.erase(key);
+      const auto claims = by_key_.find(key);
+      claims->second.erase(owner);
+      if (claims->second.empty()) by_key_.erase(claims);
     }
-    for (const auto& [key, value] : now) {
-      if (const auto last = before.find(key); last != before.end() && last->second == value)
+    for (const auto& [key, entry] : now) {
+      if (const auto last = before.find(key); last != before.end() && last->second == entry)
         continue;
       touch(key);
-      by_key_[key][owner] = value;
+      by_key_[key].insert_or_assign(owner, entry);
     }
   }
-  // What has changed since the last call: `take(key, before, now)`, nothing where there is no
-  // value.
+  // What has changed since the last call: `take(key, before, now)`, null where there is nothing.
   template <class Take>
   void settle(Take take) {
     for (const auto& [key, before] : std::exchange(touched_, {})) {
-      const auto now = find(key);
-      if (before != now) take(key, before, now);
+      const auto found = by_key_.find(key);
+      const Entry* now = found == by_key_.end() ? nullptr : &found->second.begin()->second;
+      const Entry* last = before ? &*before : nullptr;
+      if (!last || !now || !(*last == *now)) take(key, last, now);
     }
   }
-  std::size_t touched() const { return touched_.size(); }
   void clear() { *this = {}; }
 
  private:
-  std::optional<std::string> find(const std::string& key) const {
-    const auto found = by_key_.find(key);
-    if (found == by_key_.end()) return std::nullopt;
-    return found->second.begin()->second;
-  }
   void touch(const std::string& key) {
-    if (!touched_.contains(key)) touched_.emplace(key, find(key));
+    if (touched_.contains(key)) return;
+    const auto found = by_key_.find(key);
+    touched_.emplace(
+        key, found == by_key_.end() ? std::nullopt : std::optional(found->second.begin()->second));
   }
 
-  std::unordered_map<std::string, std::map<ServicePortName, std::string>> by_key_;
-  std::map<std::string, std::optional<std::string>> touched_;
+  std::unordered_map<std::string, std::map<ServicePortName, Entry>> by_key_;
+  std::map<std::string, std::optional<Entry>> touched_;
+};
+
+// The maps and sets that a packet's destination is looked up in: an address of a service, or a port
+// of the node's own addresses.
+struct Maps {
+  Set services;  // To the chain of its way.
+  Set no_endpoint;
+  Set endpoints, local_endpoints;  // With a place: to the endpoint there.
+  Set affinity;                    // With a client's address: to the endpoint it went to.
+
+  void define(const std::string& prefix, SetType key, SetType ip, SetType endpoint) {
+    services = {.name = prefix + "services", .key = key, .to_verdicts = true};
+    no_endpoint = {.name = prefix + "no-endpoint", .key = key};
+    const SetType place{concatenated(key.number, kMark), key.size + 4};
+    endpoints = {.name = prefix + "endpoints", .key = place, .data = endpoint};
+    local_endpoints = {.name = prefix + "local-endpoints", .key = place, .data = endpoint};
+    affinity = {.name = prefix + "affinity",
+                .key = {concatenated(key.number, ip.number), key.size + ip.size},
+                .data = endpoint,
+                .dynamic = true,
+                .size_max = kAffinityMax};
+  }
 };
 
 class NftablesBackend final : public Backend {
@@ -174,25 +211,13 @@ class NftablesBackend final : public Backend {
         source_offset_(six_ ? 8 : 12),
         destination_offset_(six_ ? 24 : 16) {
     const std::uint32_t ip = six_ ? kIp6 : kIp4;
-    const std::uint32_t endpoint = concatenated(ip, kPort);
-    endpoint_type_ = {endpoint, address_size_ + 4};
+    endpoint_type_ = {concatenated(ip, kPort), address_size_ + 4};
     const SetType service{concatenated(concatenated(ip, kProtocol), kPort), address_size_ + 8};
-    std::uint32_t numbers = kMark;
-    for (int i = 1; i < kFields; ++i) numbers = concatenated(numbers, kMark);
-    services_ = {.name = "services", .key = service, .data = SetType{numbers, 4 * kFields}};
-    endpoints_ = {
-        .name = "endpoints", .key = {concatenated(kMark, kMark), 8}, .data = endpoint_type_};
-    members_ = {.name = "members", .key = {concatenated(endpoint, kMark), address_size_ + 8}};
-    affinity_ = {.name = "affinity",
-                 .key = {concatenated(kMark, ip), 4 + address_size_},
-                 .data = endpoint_type_,
-                 .dynamic = true,
-                 .size_max = kAffinityMax};
-    no_endpoint_ = {.name = "no-endpoint", .key = service};
+    at_services_.define("", service, {ip, address_size_}, endpoint_type_);
+    at_node_ports_.define("node-port-", {concatenated(kProtocol, kPort), 8}, {ip, address_size_},
+                          endpoint_type_);
     hairpin_ = {.name = "hairpin", .key = {concatenated(ip, ip), 2 * address_size_}};
     firewall_ = {.name = "firewall", .key = service, .to_verdicts = true};
-    actions_ = {.name = "actions", .key = {kMark, 4}, .to_verdicts = true};
-    pickers_map_ = {.name = "pickers", .key = {kMark, 4}, .to_verdicts = true};
   }
 
   Result<void> replace(const std::vector<ServicePort>& ports) override {
@@ -210,7 +235,7 @@ class NftablesBackend final : public Backend {
     add_frame(transaction);
     for (const auto& port : ports) {
       change(transaction, port.name, &port);
-      if (changes() < kChangesPerTransaction) continue;
+      if (changes_ < kChangesPerTransaction) continue;
       write_changes(transaction);
       TRY_OK(transaction.commit());
     }
@@ -239,6 +264,7 @@ class NftablesBackend final : public Backend {
     write_changes(transaction);
     TRY_OK(transaction.commit());
     forget_stale_flows(touched);
+    forget_stale_clients();
     return {};
   }
 
@@ -280,9 +306,9 @@ class NftablesBackend final : public Backend {
   std::string service_key(const ServicePort& port, const std::string& ip) const {
     return address_bytes(ip) + protocol_bytes(port) + port_bytes(port.port);
   }
-  // Node ports stand under no address, since they are open at several.
-  std::string node_port_key(const ServicePort& port) const {
-    return std::string(address_size_, '\0') + protocol_bytes(port) + port_bytes(port.node_port);
+  // Node ports are open at several addresses.
+  static std::string node_port_key(const ServicePort& port) {
+    return protocol_bytes(port) + port_bytes(port.node_port);
   }
   static std::string protocol_bytes(const ServicePort& port) {
     return {static_cast<char>(protocol_number(port.name.protocol)), 0, 0, 0};
@@ -311,12 +337,47 @@ class NftablesBackend final : public Backend {
       log_warning("Stale UDP flows stay", {{"err", done.error().message()}});
   }
 
+  // --- Affinity ---------------------------------------------------------------------------------
+
+  // Clients that stick to an endpoint which has gone are to be balanced anew.
+  void forget_stale_clients() {
+    for (const auto& name : std::exchange(with_stale_clients_, {})) {
+      const auto found = applied_.find(name);
+      if (found == applied_.end()) continue;
+      forget_stale_clients(at_services_, found->second.services);
+      forget_stale_clients(at_node_ports_, found->second.node_port);
+    }
+  }
+
+  void forget_stale_clients(const Maps& maps, const Entries& entries) const {
+    if (entries.empty()) return;
+    const auto clients = list_elements(family_, table_, maps.affinity.name);
+    if (!clients) {
+      log_warning("Clients may stick to what has gone", {{"err", clients.error().message()}});
+      return;
+    }
+    for (const auto& client : *clients) {
+      const auto entry = entries.find(client.key.substr(0, maps.services.key.size));
+      if (entry == entries.end()) continue;
+      const auto& places = entry->second.local ? entry->second.local : entry->second.all;
+      if (places && std::ranges::find(*places, client.data) != places->end()) continue;
+      // One by one: an element whose time has come meanwhile fails, and is as gone as it should be.
+      Transaction transaction(family_, table_);
+      transaction.delete_elements(maps.affinity, {{client.key, {}, {}}});
+      [[maybe_unused]] const auto done = transaction.commit();
+    }
+  }
+
   // --- The frame: what does not depend on services -----------------------------------------------
 
   void add_frame(Transaction& t) {
-    for (const Set* set : {&services_, &endpoints_, &members_, &affinity_, &no_endpoint_, &hairpin_,
-                           &firewall_, &actions_, &pickers_map_})
-      t.add_set(*set);
+    for (const Maps* maps : {&at_services_, &at_node_ports_}) {
+      for (const Set* set : {&maps->services, &maps->no_endpoint, &maps->endpoints,
+                             &maps->local_endpoints, &maps->affinity})
+        t.add_set(*set);
+    }
+    t.add_set(hairpin_);
+    t.add_set(firewall_);
     for (const std::string_view chain : {kServices, kMarkChain, kRejectChain, kDropChain})
       t.add_chain(std::string(chain));
 
@@ -335,81 +396,16 @@ class NftablesBackend final : public Backend {
     t.add_rule(std::string(kRejectChain), std::move(reset));
     add_simple(t, kRejectChain, reject_unreachable(family_));
     add_simple(t, kDropChain, drop());
-    // A policy of local endpoints where there are none.
-    t.add_elements(pickers_map_, {{raw_bytes(std::uint32_t{0}), {}, std::string(kDropChain)}});
-
-    add_internal(t, Action::Internal, kAllPicker);
-    add_internal(t, Action::InternalLocal, kLocalPicker);
-    add_external(t, Action::External, false);
-    add_external(t, Action::NodePort, true);
-    add_external_local(t, Action::ExternalLocal, false);
-    add_external_local(t, Action::NodePortLocal, true);
 
     Expressions service;
-    load_value(service, false);
-    service.push_back(lookup_verdict(value(kAction), actions_.name));
+    load_key(service, at_services_);
+    service.push_back(lookup_verdict(reg(0), at_services_.services.name));
     t.add_rule(std::string(kServices), std::move(service));
     for (auto& rule : at_node_ports()) {
-      load_value(rule, true);
-      rule.push_back(lookup_verdict(value(kAction), actions_.name));
+      load_key(rule, at_node_ports_);
+      rule.push_back(lookup_verdict(reg(0), at_node_ports_.services.name));
       t.add_rule(std::string(kServices), std::move(rule));
     }
-  }
-
-  void add_internal(Transaction& t, Action action, Field picker) {
-    const std::string chain =
-        begin_action(t, action, picker == kAllPicker ? "internal" : "internal-local");
-    if (options_.masquerade_all) {
-      add_simple(t, chain, jump(std::string(kMarkChain)));
-    } else if (cluster_network_) {
-      Expressions outside;
-      match_network(outside, Side::Source, *cluster_network_, Compare::NotEqual);
-      outside.push_back(jump(std::string(kMarkChain)));
-      t.add_rule(chain, std::move(outside));
-    }
-    add_pick(t, chain, {}, false, picker);
-  }
-
-  void add_external(Transaction& t, Action action, bool node_port) {
-    const std::string chain = begin_action(t, action, node_port ? "node-port" : "external");
-    // The answer has to come back through this node, which alone knows the translation.
-    add_simple(t, chain, jump(std::string(kMarkChain)));
-    add_pick(t, chain, {}, node_port, kAllPicker);
-  }
-
-  void add_external_local(Transaction& t, Action action, bool node_port) {
-    const std::string chain =
-        begin_action(t, action, node_port ? "node-port-local" : "external-local");
-    // From inside the cluster the policy does not hold: any endpoint will do.
-    if (cluster_network_) {
-      Expressions inside;
-      match_network(inside, Side::Source, *cluster_network_);
-      add_pick(t, chain, std::move(inside), node_port, kAllPicker);
-    }
-    const auto from_here = [] {
-      Expressions rule;
-      rule.push_back(load_source_type(reg(0)));
-      rule.push_back(compare(reg(0), Compare::Equal, std::uint32_t{RTN_LOCAL}));
-      return rule;
-    };
-    Expressions marked = from_here();
-    marked.push_back(jump(std::string(kMarkChain)));
-    t.add_rule(chain, std::move(marked));
-    add_pick(t, chain, from_here(), node_port, kAllPicker);
-    add_pick(t, chain, {}, node_port, kLocalPicker);
-  }
-
-  std::string begin_action(Transaction& t, Action action, std::string chain) {
-    t.add_chain(chain);
-    t.add_elements(actions_, {{raw_bytes(action), {}, chain}});
-    return chain;
-  }
-
-  void add_pick(Transaction& t, const std::string& chain, Expressions rule, bool node_port,
-                Field picker) {
-    load_value(rule, node_port);
-    rule.push_back(lookup_verdict(value(picker), pickers_map_.name));
-    t.add_rule(chain, std::move(rule));
   }
 
   void add_hooks(Transaction& t) {
@@ -426,14 +422,14 @@ class NftablesBackend final : public Backend {
     add_postrouting(t);
     for (const std::string_view chain : {"filter-prerouting", "filter-output"}) {
       Expressions rule = of_new_connection({});
-      load_key(rule, false);
+      load_key(rule, at_services_);
       rule.push_back(lookup_verdict(reg(0), firewall_.name));
       t.add_rule(std::string(chain), std::move(rule));
     }
     for (const std::string_view chain : {"filter-input", "filter-forward", "filter-output"})
-      t.add_rule(std::string(chain), refuse(of_new_connection({}), false));
+      t.add_rule(std::string(chain), refuse(of_new_connection({}), at_services_));
     for (auto& rule : at_node_ports())
-      t.add_rule("filter-input", refuse(of_new_connection(std::move(rule)), true));
+      t.add_rule("filter-input", refuse(of_new_connection(std::move(rule)), at_node_ports_));
   }
 
   void add_postrouting(Transaction& t) {
@@ -455,7 +451,7 @@ class NftablesBackend final : public Backend {
     const std::uint32_t translated = IPS_DST_NAT;
     own.push_back(bitwise(reg(0), reg(0), raw_bytes(translated), raw_bytes(std::uint32_t{0})));
     own.push_back(compare(reg(0), Compare::NotEqual, std::uint32_t{0}));
-    load_source(own, 0);
+    own.push_back(load_source(0));
     own.push_back(load_payload_network(reg(words_), destination_offset_, address_size_));
     own.push_back(lookup_set(reg(0), hairpin_.name));
     own.push_back(masquerade());
@@ -464,22 +460,18 @@ class NftablesBackend final : public Backend {
 
   // --- Pieces of rules --------------------------------------------------------------------------
 
-  static Register value(Field field) { return reg(kValue + field); }
-
-  void load_source(Expressions& rule, unsigned to) const {
-    rule.push_back(load_payload_network(reg(to), source_offset_, address_size_));
+  Expression load_source(unsigned to) const {
+    return load_payload_network(reg(to), source_offset_, address_size_);
   }
   // What a packet is for, in the first registers.
-  void load_key(Expressions& rule, bool node_port) const {
-    rule.push_back(node_port ? immediate(reg(0), std::string(address_size_, '\0'))
-                             : load_payload_network(reg(0), destination_offset_, address_size_));
-    rule.push_back(load_l4_protocol(reg(words_)));
-    rule.push_back(load_destination_port(reg(words_ + 1)));
-  }
-  // Registers do not outlive a rule, so each looks the service up for itself.
-  void load_value(Expressions& rule, bool node_port) const {
-    load_key(rule, node_port);
-    rule.push_back(lookup_map(reg(0), services_.name, reg(kValue)));
+  void load_key(Expressions& rule, const Maps& maps) const {
+    unsigned next = 0;
+    if (&maps == &at_services_) {
+      rule.push_back(load_payload_network(reg(0), destination_offset_, address_size_));
+      next = words_;
+    }
+    rule.push_back(load_l4_protocol(reg(next)));
+    rule.push_back(load_destination_port(reg(next + 1)));
   }
 
   // Beginnings of rules for packets to addresses that node ports are open at.
@@ -507,9 +499,9 @@ class NftablesBackend final : public Backend {
     return rule;
   }
 
-  Expressions refuse(Expressions rule, bool node_port) const {
-    load_key(rule, node_port);
-    rule.push_back(lookup_set(reg(0), no_endpoint_.name));
+  Expressions refuse(Expressions rule, const Maps& maps) const {
+    load_key(rule, maps);
+    rule.push_back(lookup_set(reg(0), maps.no_endpoint.name));
     rule.push_back(go_to(std::string(kRejectChain)));
     return rule;
   }
@@ -520,91 +512,133 @@ class NftablesBackend final : public Backend {
     t.add_rule(std::string(chain), std::move(rule));
   }
 
-  // --- Pickers ----------------------------------------------------------------------------------
+  // --- Ways and pickers: made when the first service needs them, removed with the last one
+  // --------
 
-  // The number of the picker, which is made if there is none yet.
-  std::uint32_t use_picker(Transaction& t, const Picker& picker) {
-    auto& entry = pickers_[picker];
-    if (!entry.code) {
-      entry.code = ++last_picker_;
-      add_picker(t, picker);
-      t.add_elements(pickers_map_, {{raw_bytes(entry.code), {}, picker.chain()}});
+  void use(Transaction& t, const Picker& picker) {
+    if (pickers_[picker]++ == 0) add_picker(t, picker);
+  }
+  void use(Transaction& t, const Way& way) {
+    if (ways_[way]++ > 0 || idle_ways_.erase(way)) return;
+    if (way.all) use(t, *way.all);
+    if (way.local) use(t, *way.local);
+    add_way(t, way);
+  }
+  // They stay until the changes are written, since somebody else may need them then.
+  void release(const Way& way) {
+    if (--ways_[way] == 0) idle_ways_.insert(way);
+  }
+  void remove_idle(Transaction& t) {
+    for (const auto& way : std::exchange(idle_ways_, {})) {
+      ways_.erase(way);
+      remove_chain(t, way.chain());
+      for (const auto& picker : {way.all, way.local}) {
+        if (!picker || --pickers_[*picker] > 0) continue;
+        pickers_.erase(*picker);
+        remove_chain(t, picker->chain());
+      }
     }
-    ++entry.users;
-    return entry.code;
+    for (const auto& chain : std::exchange(idle_gates_, {})) remove_chain(t, chain);
+  }
+
+  void add_way(Transaction& t, const Way& way) {
+    const std::string chain = way.chain();
+    t.add_chain(chain);
+    const auto go_on = [&](Expressions rule, const std::optional<Picker>& picker) {
+      rule.push_back(go_to(picker ? picker->chain() : std::string(kDropChain)));
+      t.add_rule(chain, std::move(rule));
+    };
+    const auto mark = [&](Expressions rule) {
+      rule.push_back(jump(std::string(kMarkChain)));
+      t.add_rule(chain, std::move(rule));
+    };
+    const auto from = [&](Compare inside) {
+      Expressions rule;
+      match_network(rule, Side::Source, *cluster_network_, inside);
+      return rule;
+    };
+    const auto from_here = [] {
+      Expressions rule;
+      rule.push_back(load_source_type(reg(0)));
+      rule.push_back(compare(reg(0), Compare::Equal, std::uint32_t{RTN_LOCAL}));
+      return rule;
+    };
+    switch (way.action) {
+      case Action::Internal:
+      case Action::InternalLocal:
+        if (options_.masquerade_all) {
+          mark({});
+        } else if (cluster_network_) {
+          mark(from(Compare::NotEqual));
+        }
+        return go_on({}, way.action == Action::Internal ? way.all : way.local);
+      case Action::External:
+        // The answer has to come back through this node, which alone knows the translation.
+        mark({});
+        return go_on({}, way.all);
+      case Action::ExternalLocal:
+        // From inside the cluster the policy does not hold: any endpoint will do.
+        if (cluster_network_) go_on(from(Compare::Equal), way.all);
+        mark(from_here());
+        go_on(from_here(), way.all);
+        return go_on({}, way.local);
+    }
   }
 
   void add_picker(Transaction& t, const Picker& picker) {
     const std::string chain = picker.chain();
     t.add_chain(chain);
-    // The pool's number, and behind it what it is looked up together with.
-    const unsigned pool = kValue + (picker.local ? kLocalPool : kAllPool);
-    const auto begin = [&] {
+    const Maps& maps = picker.node_port ? at_node_ports_ : at_services_;
+    // Behind the key stands what it is looked up together with; the endpoint lies behind all that.
+    const unsigned behind = maps.services.key.size / 4, chosen = 2 * words_ + 2;
+    const auto choose = [&] {
       Expressions rule;
-      load_value(rule, picker.node_port);
-      return rule;
-    };
-    const auto choose = [&](Expressions& rule) {
+      load_key(rule, maps);
       if (picker.count == 1) {
-        rule.push_back(immediate(reg(pool + 1), raw_bytes(std::uint32_t{0})));
+        rule.push_back(immediate(reg(behind), raw_bytes(std::uint32_t{0})));
       } else {
         rule.push_back(options_.balancing == Balancing::Random
-                           ? random_number(reg(pool + 1), picker.count)
-                           : next_number(reg(pool + 1), picker.count));
+                           ? random_number(reg(behind), picker.count)
+                           : next_number(reg(behind), picker.count));
       }
-      rule.push_back(lookup_map(reg(pool), endpoints_.name, reg(0)));
+      const Set& endpoints = picker.local ? maps.local_endpoints : maps.endpoints;
+      rule.push_back(lookup_map(reg(0), endpoints.name, reg(chosen)));
+      return rule;
     };
-    const auto translate = [&](Expressions& rule) {
-      rule.push_back(destination_nat(family_, reg(0), reg(words_)));
+    const auto translate = [&](Expressions rule) {
+      rule.push_back(destination_nat(family_, reg(chosen), reg(chosen + words_)));
       t.add_rule(chain, std::move(rule));
     };
     if (picker.affinity_seconds) {
       const auto timeout = static_cast<std::uint64_t>(picker.affinity_seconds) * 1000;
-      // Who was here before goes where he went, if that is still an endpoint.
-      Expressions again = begin();
-      load_source(again, pool + 1);
-      again.push_back(lookup_map(reg(pool), affinity_.name, reg(0)));
-      again.push_back(bitwise(reg(pool), reg(words_ + 1), raw_bytes(~std::uint32_t{0}),
-                              raw_bytes(std::uint32_t{0})));
-      again.push_back(lookup_set(reg(0), members_.name));
-      again.push_back(refresh_element(affinity_.name, reg(pool), reg(0), timeout));
-      translate(again);
-      Expressions forget = begin();
-      load_source(forget, pool + 1);
-      forget.push_back(immediate(reg(0), std::string(endpoint_type_.size, '\0')));
-      forget.push_back(delete_element(affinity_.name, reg(pool), reg(0)));
-      t.add_rule(chain, std::move(forget));
-      Expressions remember = begin();
-      choose(remember);
-      load_source(remember, pool + 1);
-      remember.push_back(add_element(affinity_.name, reg(pool), reg(0), timeout));
-      translate(remember);
+      // Who was here before goes where he went.
+      Expressions again;
+      load_key(again, maps);
+      again.push_back(load_source(behind));
+      again.push_back(lookup_map(reg(0), maps.affinity.name, reg(chosen)));
+      again.push_back(refresh_element(maps.affinity.name, reg(0), reg(chosen), timeout));
+      translate(std::move(again));
+      Expressions remember = choose();
+      remember.push_back(load_source(behind));
+      remember.push_back(add_element(maps.affinity.name, reg(0), reg(chosen), timeout));
+      translate(std::move(remember));
     }
-    Expressions pick = begin();
-    choose(pick);
-    translate(pick);
+    translate(choose());
     // While a change takes effect a packet may meet a new number of endpoints and the old ones.
     // Lost, it comes again; passed on, it would never be translated any more.
     add_simple(t, chain, drop());
   }
 
-  void release_picker(const Picker& picker) {
-    if (--pickers_[picker].users == 0) idle_pickers_.insert(picker);
-  }
-
   // --- Service ports ----------------------------------------------------------------------------
 
-  struct Pool {
-    std::uint32_t number = 0;
-    std::vector<std::string> slots;  // Address and port, as the map has them.
-    bool has_members = false;
-  };
   struct Applied {
-    Claims::Values services;  // Empty values: refused.
-    Claims::Values gates;     // Of the firewall.
+    Entries services, node_port;
+    std::vector<Way> ways;
+    std::shared_ptr<const Places> all, local;
+    std::uint32_t number = 0;
+    bool sticks = false;
+    std::vector<std::string> gates;  // Keys of the firewall.
     std::vector<std::string> source_ranges;
-    Pool all, local;
-    std::vector<Picker> pickers;
     std::optional<ServicePort> udp;  // Without endpoints, for the day it changes or goes.
   };
 
@@ -614,150 +648,132 @@ class NftablesBackend final : public Backend {
     if (!now && known == applied_.end()) return;
     if (known == applied_.end()) known = applied_.emplace(name, Applied()).first;
     Applied& applied = known->second;
+    if (!applied.number) applied.number = ++last_number_;
 
-    const auto pickers = std::exchange(applied.pickers, {});
-    Claims::Values services;
-    if (now) services = plan_services(t, *now, applied);
-    for (const auto& picker : pickers) release_picker(picker);
-    if (!now || now->endpoints.empty()) {
-      fill(applied.all, {}, false, true);
-      fill(applied.local, {}, false, false);
-    }
-    change_firewall(t, name, now, applied);
-    services_claims_.change(name, applied.services, services);
+    const auto endpoints = now ? now->endpoints : std::vector<Endpoint>();
+    const auto last = std::exchange(applied.all, arrange(applied.all, endpoints));
+    applied.local = arrange(applied.local, now ? now->local_endpoints : endpoints);
+    count_hairpins(last, applied.all);
+    changes_ += endpoints.size() + 1;
+
+    const auto ways = std::exchange(applied.ways, {});
+    Entries services, node_port;
+    if (now) plan(t, *now, applied, services, node_port);
+    for (const auto& way : ways) release(way);
+    service_claims_.change(name, applied.services, services);
+    node_port_claims_.change(name, applied.node_port, node_port);
+    if (applied.sticks && (services != applied.services || node_port != applied.node_port))
+      with_stale_clients_.insert(name);
     applied.services = std::move(services);
+    applied.node_port = std::move(node_port);
+    change_firewall(t, name, now, applied);
     if (!now) {
       applied_.erase(known);
-    } else if (now->name.protocol == "UDP") {
-      applied.udp = *now;
-      applied.udp->endpoints.clear();
-      applied.udp->local_endpoints.clear();
-      applied.udp->serving.clear();
+      return;
     }
+    applied.sticks = now->affinity_seconds != 0;
+    if (now->name.protocol != "UDP") return;
+    applied.udp = *now;
+    applied.udp->endpoints.clear();
+    applied.udp->local_endpoints.clear();
+    applied.udp->serving.clear();
   }
 
-  Claims::Values plan_services(Transaction& t, const ServicePort& port, Applied& applied) {
-    Claims::Values out;
-    const auto claim_all = [&](const auto& value_of) {
-      // A cluster IP that is also claimed as an external one stays a cluster IP.
-      out.emplace(service_key(port, port.cluster_ip),
-                  value_of(port.internal_local ? Action::InternalLocal : Action::Internal));
-      const Action external = port.external_local ? Action::ExternalLocal : Action::External;
-      for (const auto& ip : port.external_ips)
-        out.emplace(service_key(port, ip), value_of(external));
-      for (const auto& ip : port.balancer_ips)
-        out.emplace(service_key(port, ip), value_of(external));
-      if (port.node_port)
-        out.emplace(node_port_key(port),
-                    value_of(port.external_local ? Action::NodePortLocal : Action::NodePort));
+  // What stands under the port's addresses.
+  void plan(Transaction& t, const ServicePort& port, Applied& applied, Entries& services,
+            Entries& node_port) {
+    const auto entry_of = [&](Action action, bool at_node_port) {
+      Entry entry;
+      if (!applied.all) return entry;
+      const auto picker_of = [&](const Places& places, bool local) {
+        return Picker{.node_port = at_node_port,
+                      .local = local,
+                      .count = static_cast<std::uint32_t>(places.size()),
+                      .affinity_seconds = port.affinity_seconds,
+                      .owner = options_.balancing == Balancing::RoundRobin ? applied.number : 0};
+      };
+      Way way{.action = action, .all = {}, .local = {}};
+      if (action != Action::InternalLocal) {
+        entry.all = applied.all;
+        way.all = picker_of(*entry.all, false);
+      }
+      if ((action == Action::InternalLocal || action == Action::ExternalLocal) && applied.local) {
+        entry.local = applied.local;
+        way.local = picker_of(*entry.local, true);
+      }
+      entry.chain = way.chain();
+      use(t, way);
+      applied.ways.push_back(std::move(way));
+      return entry;
     };
-    if (port.endpoints.empty()) {
-      claim_all([](Action) { return std::string(); });
-      return out;
+    const Action external = port.external_local ? Action::ExternalLocal : Action::External;
+    // A cluster IP that is also claimed as an external one stays a cluster IP.
+    services.emplace(
+        service_key(port, port.cluster_ip),
+        entry_of(port.internal_local ? Action::InternalLocal : Action::Internal, false));
+    for (const auto* ips : {&port.external_ips, &port.balancer_ips}) {
+      for (const auto& ip : *ips)
+        services.emplace(service_key(port, ip), entry_of(external, false));
     }
-
-    const bool sticks = port.affinity_seconds != 0;
-    const bool has_policy = port.internal_local || port.external_local;
-    fill(applied.all, port.endpoints, sticks, true);
-    fill(applied.local, has_policy ? port.local_endpoints : std::vector<Endpoint>(), sticks, false);
-    const auto picker_of = [&](const Pool& pool, bool node_port) {
-      if (pool.slots.empty()) return std::uint32_t{0};
-      const Picker picker{
-          .node_port = node_port,
-          .local = &pool == &applied.local,
-          .count = static_cast<std::uint32_t>(pool.slots.size()),
-          .affinity_seconds = port.affinity_seconds,
-          .own_pool = options_.balancing == Balancing::RoundRobin ? pool.number : 0};
-      applied.pickers.push_back(picker);
-      return use_picker(t, picker);
-    };
-    const auto pickers_for = [&](bool node_port) {
-      return std::pair(picker_of(applied.all, node_port), picker_of(applied.local, node_port));
-    };
-    const auto at_services = pickers_for(false);
-    const auto at_node_port =
-        port.node_port ? pickers_for(true) : std::pair<std::uint32_t, std::uint32_t>();
-    claim_all([&](Action action) {
-      const bool node_port = action == Action::NodePort || action == Action::NodePortLocal;
-      const auto& [all, local] = node_port ? at_node_port : at_services;
-      std::uint32_t fields[kFields] = {};
-      fields[kAction] = static_cast<std::uint32_t>(action);
-      fields[kAllPicker] = all;
-      fields[kLocalPicker] = local;
-      fields[kAllPool] = applied.all.number;
-      fields[kLocalPool] = applied.local.number;
-      return raw_bytes(fields);
-    });
-    return out;
+    if (port.node_port) node_port.emplace(node_port_key(port), entry_of(external, true));
   }
 
-  // Makes the pool hold these endpoints. Those that stay keep their places, so that a change costs
-  // what it changes.
-  void fill(Pool& pool, const std::vector<Endpoint>& endpoints, bool with_members, bool is_all) {
+  // Places for these endpoints. Those that stay keep theirs, so that a change costs what it
+  // changes. Null for none; the same as before if nothing has changed.
+  std::shared_ptr<const Places> arrange(const std::shared_ptr<const Places>& before,
+                                        const std::vector<Endpoint>& endpoints) const {
+    if (endpoints.empty()) return nullptr;
     std::set<std::string> fresh;
     for (const auto& endpoint : endpoints)
       fresh.insert(address_bytes(endpoint.ip) + port_bytes(endpoint.port));
+    Places places = before ? *before : Places();
     std::vector<std::size_t> holes;
-    for (std::size_t i = 0; i < pool.slots.size(); ++i) {
-      if (fresh.erase(pool.slots[i]) == 0) holes.push_back(i);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (fresh.erase(places[i]) == 0) holes.push_back(i);
     }
-    if (!pool.number && !fresh.empty()) pool.number = ++last_pool_;
-    const auto before = pool.slots;
+    if (before && fresh.empty() && holes.empty()) return before;
     auto hole = holes.begin();
     for (const auto& endpoint : fresh) {
       if (hole == holes.end()) {
-        pool.slots.push_back(endpoint);
+        places.push_back(endpoint);
       } else {
-        pool.slots[*hole++] = endpoint;
+        places[*hole++] = endpoint;
       }
     }
     // From behind, so that the last one is never a hole that is still to be filled.
     for (auto at = holes.end(); at != hole;) {
-      pool.slots[*--at] = pool.slots.back();
-      pool.slots.pop_back();
+      places[*--at] = places.back();
+      places.pop_back();
     }
+    return std::make_shared<const Places>(std::move(places));
+  }
 
-    const std::string number = raw_bytes(pool.number);
-    for (std::size_t i = 0; i < std::max(before.size(), pool.slots.size()); ++i) {
-      const std::string* was = i < before.size() ? &before[i] : nullptr;
-      const std::string* is = i < pool.slots.size() ? &pool.slots[i] : nullptr;
-      if (was && is && *was == *is) continue;
-      const std::string key = number + raw_bytes(static_cast<std::uint32_t>(i));
-      if (was) gone_.endpoints.push_back({key, {}, {}});
-      if (is) made_.endpoints.push_back({key, *is, {}});
-      if (was && is_all) --hairpin_changes_[was->substr(0, address_size_)];
-      if (is && is_all) ++hairpin_changes_[is->substr(0, address_size_)];
-    }
-    // Which places they have is nothing to members.
-    const std::set<std::string> last(before.begin(), before.end()),
-        next(pool.slots.begin(), pool.slots.end());
-    if (pool.has_members) {
-      for (const auto& endpoint : last) {
-        if (!with_members || !next.contains(endpoint))
-          gone_.members.push_back({endpoint + number, {}, {}});
-      }
-    }
-    if (with_members) {
-      for (const auto& endpoint : next) {
-        if (!pool.has_members || !last.contains(endpoint))
-          made_.members.push_back({endpoint + number, {}, {}});
-      }
-    }
-    pool.has_members = with_members;
+  void count_hairpins(const std::shared_ptr<const Places>& before,
+                      const std::shared_ptr<const Places>& now) {
+    if (before == now) return;
+    const auto count = [this](const auto& places, int difference) {
+      if (!places) return;
+      for (const auto& endpoint : *places)
+        hairpin_changes_[endpoint.substr(0, address_size_)] += difference;
+    };
+    count(before, -1);
+    count(now, 1);
   }
 
   // Sources outside the ranges are dropped at the balancer's addresses; all else stays open.
   void change_firewall(Transaction& t, const ServicePortName& name, const ServicePort* now,
                        Applied& applied) {
-    Claims::Values gates;
+    std::vector<std::string> gates;
     if (now && !now->source_ranges.empty()) {
-      for (const auto& ip : now->balancer_ips)
-        gates[service_key(*now, ip)] = "firewall-" + chain_hash(name);
+      for (const auto& ip : now->balancer_ips) gates.push_back(service_key(*now, ip));
     }
     const auto ranges = gates.empty() ? std::vector<std::string>() : now->source_ranges;
     if (gates == applied.gates && ranges == applied.source_ranges) return;
-    if (!gates.empty()) {
-      const std::string chain = gates.begin()->second;
+    const std::string chain = "firewall-" + chain_hash(name);
+    if (gates.empty()) {
+      idle_gates_.insert(chain);
+    } else {
+      idle_gates_.erase(chain);
       t.add_chain(chain);
       t.flush_chain(chain);
       std::vector<std::string> allowed = ranges;
@@ -772,11 +788,11 @@ class NftablesBackend final : public Backend {
         t.add_rule(chain, std::move(pass));
       }
       add_simple(t, chain, drop());
-      idle_gates_.erase(chain);
-    } else {
-      idle_gates_.insert(applied.gates.begin()->second);
     }
-    firewall_claims_.change(name, applied.gates, gates);
+    Entries before, after;
+    for (const auto& key : applied.gates) before[key].chain = chain;
+    for (const auto& key : gates) after[key].chain = chain;
+    firewall_claims_.change(name, before, after);
     applied.gates = std::move(gates);
     applied.source_ranges = ranges;
   }
@@ -785,58 +801,80 @@ class NftablesBackend final : public Backend {
   // ------------------------------------------------------
 
   struct Elements {
-    std::vector<Element> services, no_endpoint, endpoints, members, hairpin, firewall;
+    std::vector<Element> services, no_endpoint, endpoints, local_endpoints;
+  };
+  struct MapChanges {
+    Elements gone, made;
   };
 
-  std::size_t changes() const {
-    return gone_.endpoints.size() + made_.endpoints.size() + services_claims_.touched();
+  static void add_difference(const std::string& key, const std::shared_ptr<const Places>& before,
+                             const std::shared_ptr<const Places>& now, std::vector<Element>& gone,
+                             std::vector<Element>& made) {
+    if (before == now) return;
+    const std::size_t last = before ? before->size() : 0, next = now ? now->size() : 0;
+    for (std::size_t i = 0; i < std::max(last, next); ++i) {
+      const std::string* was = i < last ? &(*before)[i] : nullptr;
+      const std::string* is = i < next ? &(*now)[i] : nullptr;
+      if (was && is && *was == *is) continue;
+      const std::string place = key + raw_bytes(static_cast<std::uint32_t>(i));
+      if (was) gone.push_back({place, {}, {}});
+      if (is) made.push_back({place, *is, {}});
+    }
+  }
+
+  static MapChanges settle(Claims& claims) {
+    MapChanges changes;
+    claims.settle([&](const std::string& key, const Entry* before, const Entry* now) {
+      static const Entry kNothing;
+      const Entry &last = before ? *before : kNothing, &next = now ? *now : kNothing;
+      if (!before || !now || last.chain != next.chain) {
+        const auto put = [&](Elements& to, const std::string& chain) {
+          (chain.empty() ? to.no_endpoint : to.services).push_back({key, {}, chain});
+        };
+        if (before) put(changes.gone, last.chain);
+        if (now) put(changes.made, next.chain);
+      }
+      add_difference(key, last.all, next.all, changes.gone.endpoints, changes.made.endpoints);
+      add_difference(key, last.local, next.local, changes.gone.local_endpoints,
+                     changes.made.local_endpoints);
+    });
+    return changes;
   }
 
   // What goes comes first: an address may pass from one port to another.
+  static void write(Transaction& t, const Maps& maps, const MapChanges& changes) {
+    t.delete_elements(maps.services, changes.gone.services);
+    t.delete_elements(maps.no_endpoint, changes.gone.no_endpoint);
+    t.delete_elements(maps.endpoints, changes.gone.endpoints);
+    t.delete_elements(maps.local_endpoints, changes.gone.local_endpoints);
+    t.add_elements(maps.endpoints, changes.made.endpoints);
+    t.add_elements(maps.local_endpoints, changes.made.local_endpoints);
+    t.add_elements(maps.services, changes.made.services);
+    t.add_elements(maps.no_endpoint, changes.made.no_endpoint);
+  }
+
   void write_changes(Transaction& t) {
-    services_claims_.settle([this](const std::string& key, const auto& before, const auto& now) {
-      const auto put = [&](Elements& to, const std::string& data) {
-        (data.empty() ? to.no_endpoint : to.services).push_back({key, data, {}});
-      };
-      if (before) put(gone_, *before);
-      if (now) put(made_, *now);
-    });
-    firewall_claims_.settle([this](const std::string& key, const auto& before, const auto& now) {
-      if (before) gone_.firewall.push_back({key, {}, {}});
-      if (now) made_.firewall.push_back({key, {}, *now});
-    });
+    write(t, at_services_, settle(service_claims_));
+    write(t, at_node_ports_, settle(node_port_claims_));
+    const MapChanges firewall = settle(firewall_claims_);
+    t.delete_elements(firewall_, firewall.gone.services);
+    t.add_elements(firewall_, firewall.made.services);
+
+    std::vector<Element> gone, made;
     for (const auto& [ip, difference] : std::exchange(hairpin_changes_, {})) {
       if (!difference) continue;
       // Many services may share a pod, so they are counted.
       const auto users = hairpin_users_.try_emplace(ip, 0).first;
-      const bool had = users->second > 0;
+      if (users->second == 0) made.push_back({ip + ip, {}, {}});
       users->second += difference;
-      if (!had) made_.hairpin.push_back({ip + ip, {}, {}});
       if (users->second > 0) continue;
-      gone_.hairpin.push_back({ip + ip, {}, {}});
+      gone.push_back({ip + ip, {}, {}});
       hairpin_users_.erase(users);
     }
-    const auto each = [&](const Elements& elements, auto write) {
-      write(services_, elements.services);
-      write(no_endpoint_, elements.no_endpoint);
-      write(endpoints_, elements.endpoints);
-      write(members_, elements.members);
-      write(hairpin_, elements.hairpin);
-      write(firewall_, elements.firewall);
-    };
-    each(gone_, [&](const Set& set, const auto& elements) { t.delete_elements(set, elements); });
-    each(made_, [&](const Set& set, const auto& elements) { t.add_elements(set, elements); });
-    gone_ = {};
-    made_ = {};
-
-    for (const auto& picker : std::exchange(idle_pickers_, {})) {
-      const auto found = pickers_.find(picker);
-      if (found->second.users) continue;
-      t.delete_elements(pickers_map_, {{raw_bytes(found->second.code), {}, {}}});
-      pickers_.erase(found);
-      remove_chain(t, picker.chain());
-    }
-    for (const auto& chain : std::exchange(idle_gates_, {})) remove_chain(t, chain);
+    t.delete_elements(hairpin_, gone);
+    t.add_elements(hairpin_, made);
+    remove_idle(t);
+    changes_ = 0;
   }
 
   static void remove_chain(Transaction& t, const std::string& chain) {
@@ -846,15 +884,17 @@ class NftablesBackend final : public Backend {
 
   void forget_all() {
     applied_.clear();
-    services_claims_.clear();
+    service_claims_.clear();
+    node_port_claims_.clear();
     firewall_claims_.clear();
     pickers_.clear();
-    idle_pickers_.clear();
-    idle_gates_.clear();
+    ways_.clear();
     hairpin_users_.clear();
+    changes_ = 0;
     hairpin_changes_.clear();
-    gone_ = {};
-    made_ = {};
+    idle_ways_.clear();
+    idle_gates_.clear();
+    with_stale_clients_.clear();
   }
 
   const BackendOptions options_;
@@ -864,26 +904,24 @@ class NftablesBackend final : public Backend {
   std::optional<api::IpPrefix> cluster_network_;
   std::vector<api::IpPrefix> node_port_networks_;
   SetType endpoint_type_{};
-  Set services_, endpoints_, members_, affinity_, no_endpoint_, hairpin_, firewall_, actions_,
-      pickers_map_;
+  Maps at_services_, at_node_ports_;
+  Set hairpin_, firewall_;
   std::string table_ = std::string(kTablePrefix) + "-0";
 
   // What the table holds.
-  struct PickerUse {
-    std::uint32_t code = 0;
-    int users = 0;
-  };
   std::map<ServicePortName, Applied> applied_;
-  Claims services_claims_, firewall_claims_;
-  std::map<Picker, PickerUse> pickers_;
+  Claims service_claims_, node_port_claims_, firewall_claims_;
+  std::map<Picker, int> pickers_;  // How many ways lead there.
+  std::map<Way, int> ways_;        // How many addresses do.
   std::unordered_map<std::string, int> hairpin_users_;
-  std::uint32_t last_picker_ = 0, last_pool_ = 0;
+  std::uint32_t last_number_ = 0;
 
-  // What is to be written.
-  Elements gone_, made_;
+  // What is to be written, and done after that.
+  std::size_t changes_ = 0;
   std::map<std::string, int> hairpin_changes_;
-  std::set<Picker> idle_pickers_;
+  std::set<Way> idle_ways_;
   std::set<std::string> idle_gates_;
+  std::set<ServicePortName> with_stale_clients_;
 };
 
 }  // namespace

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Service rules in an nftables table of our own. A service is elements of maps and sets; the chains
-// are the same for all of them, so that neither a packet nor a change costs more where there are many.
+// Service rules in an nftables table of our own. A service is elements of maps; services that are alike
+// share their chains, so that neither a packet nor a change costs more where there are many.
 //
-//   prerouting, output (nat) -> services: address . protocol . port -> @services
-//       @services gives what has to be done, which chain picks an endpoint and from which pool;
-//       node ports stand under the address 0
-//     -> internal, external, node-port and their -local kin: mark for masquerade where needed
-//     -> service-N, node-port-N (one for each number of endpoints that some service has):
-//        pool . random number below N -> @endpoints -> DNAT
-//        with affinity first: pool . client -> @affinity, if that is still among @members
+//   prerouting, output (nat) -> services:
+//     address . protocol . port  -> @services            -> way   (cluster and external IPs)
+//     local address: protocol . port -> @node-port-services -> way
+//   way, such as external-service-3: mark for masquerade where needed, then
+//   service-3, node-port-3 (picks one of 3 endpoints, of whichever service):
+//     destination . random number below 3 -> @endpoints -> DNAT
+//     with affinity first: destination . client -> @affinity -> DNAT
 //   postrouting (nat): masquerade what is marked, and pods that reach themselves (@hairpin)
-//   prerouting, output (filter): @firewall -> drop sources that a balancer's address is not for
-//   input, forward, output (filter): reject what has @no-endpoint
+//   prerouting, output (filter): @firewall: drop sources that a balancer's address is not for
+//   input, forward, output (filter): reject what is in @no-endpoint
+//
+// Each map is looked up by what a packet carries, never by what another map gave: nft before 1.1
+// cannot show rules of that kind, and ends.
 #pragma once
 
 #include <memory>
