@@ -58,6 +58,12 @@ Task<Result<api::ObjectPtr>> Storage::write(const api::Resource& stored, api::Ob
   if (is_event(stored)) write.ttl = kEventTtl;
   const std::string bytes = *write.value;
   CO_TRY(const store::Revision revision, co_await commit(stored, std::move(write)));
+  // Mostly the cache has heard of it by now: then there is one object of it, and its typed value is
+  // decoded once.
+  if (const auto cache = caches_.find(stored)) {
+    auto seen = cache->find(key);
+    if (seen && seen->resource_version() == revision) co_return seen;
+  }
   co_return api::Object::from_stored(bytes, revision);
 }
 
