@@ -71,8 +71,8 @@ class PodGcController final : public Controller {
       return taint.key == "node.kubernetes.io/out-of-service";
     });
     return is_tainted && std::ranges::none_of(node.status.conditions, [](const auto& condition) {
-      return condition.type == "Ready" && condition.status == "True";
-    });
+             return condition.type == "Ready" && condition.status == "True";
+           });
   }
 
   Task<void> remove_homeless(const std::vector<PodPtr>& pods) {
@@ -81,8 +81,8 @@ class PodGcController final : public Controller {
       const std::string& node = pod->spec.nodeName;
       if (node.empty() || context_.informers.of<Node>().find({"", node})) continue;
       const auto known = missing_since_.find(node);
-      missing.emplace(node, known == missing_since_.end() ? context_.executor.monotonic()
-                                                          : known->second);
+      missing.emplace(
+          node, known == missing_since_.end() ? context_.executor.monotonic() : known->second);
     }
     missing_since_ = std::move(missing);
     for (const auto& [node, since] : missing_since_) {
@@ -97,7 +97,8 @@ class PodGcController final : public Controller {
 
   Task<void> remove_unscheduled(const std::vector<PodPtr>& pods) {
     for (const auto& pod : pods) {
-      if (pod->metadata.deletionTimestamp && pod->spec.nodeName.empty()) co_await remove(pod, false);
+      if (pod->metadata.deletionTimestamp && pod->spec.nodeName.empty())
+        co_await remove(pod, false);
     }
   }
 
@@ -110,12 +111,11 @@ class PodGcController final : public Controller {
       if (disrupted) {
         std::erase_if(next.status.conditions,
                       [](const auto& condition) { return condition.type == "DisruptionTarget"; });
-        next.status.conditions.push_back(
-            {.type = "DisruptionTarget",
-             .status = "True",
-             .lastTransitionTime = api::Time(context_.executor.now()),
-             .reason = "DeletionByPodGC",
-             .message = "PodGC: node no longer exists"});
+        next.status.conditions.push_back({.type = "DisruptionTarget",
+                                          .status = "True",
+                                          .lastTransitionTime = api::Time(context_.executor.now()),
+                                          .reason = "DeletionByPodGC",
+                                          .message = "PodGC: node no longer exists"});
       }
       if (auto written = co_await context_.client.update_status(std::move(next)); !written) {
         if (!written.error().is(Reason::NotFound))
@@ -125,8 +125,8 @@ class PodGcController final : public Controller {
       }
     }
     auto removed = co_await context_.client.remove<Pod>(
-        key_of(*pod), client::DeleteOptions{.grace_period_seconds = 0,
-                                            .precondition_uid = pod->metadata.uid});
+        key_of(*pod),
+        client::DeleteOptions{.grace_period_seconds = 0, .precondition_uid = pod->metadata.uid});
     if (!removed && !removed.error().is(Reason::NotFound) && !removed.error().is(Reason::Conflict))
       log_warning("Cannot remove a pod",
                   {{"pod", key_of(*pod).text()}, {"err", removed.error().message()}});

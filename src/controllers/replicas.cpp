@@ -26,7 +26,8 @@ int phase_rank(const core::v1::Pod& pod) {
 
 int restarts(const core::v1::Pod& pod) {
   int most = 0;
-  for (const auto& status : pod.status.containerStatuses) most = std::max(most, status.restartCount);
+  for (const auto& status : pod.status.containerStatuses)
+    most = std::max(most, status.restartCount);
   return most;
 }
 
@@ -49,7 +50,8 @@ int age_rank(const api::Time& time, Wall now) {
 }
 
 // Smaller goes first. The order of members is the order of importance. Upstream lets the uid decide
-// between ages of one rank at once; that gives no order of more than two pods, so here it comes last.
+// between ages of one rank at once; that gives no order of more than two pods, so here it comes
+// last.
 struct Worth {
   bool assigned;
   int phase;
@@ -89,18 +91,17 @@ ReplicaPlan plan_replicas(int wanted, const std::vector<PodPtr>& active,
     const bool ready = is_ready(*pod);
     const auto* condition = find_condition(*pod, "Ready");
     const auto found = crowd.find(pod->spec.nodeName);
-    ranked.emplace_back(
-        Worth{.assigned = !pod->spec.nodeName.empty(),
-              .phase = phase_rank(*pod),
-              .ready = ready,
-              .cost = deletion_cost(*pod),
-              .alone = found == crowd.end() ? 0 : -found->second,
-              .ready_age = ready ? age_rank(condition->lastTransitionTime, now) : 0,
-              .few_restarts = -restarts(*pod),
-              .few_sidecar_restarts = -sidecar_restarts(*pod),
-              .age = age_rank(pod->metadata.creationTimestamp, now),
-              .uid = pod->metadata.uid},
-        pod);
+    ranked.emplace_back(Worth{.assigned = !pod->spec.nodeName.empty(),
+                              .phase = phase_rank(*pod),
+                              .ready = ready,
+                              .cost = deletion_cost(*pod),
+                              .alone = found == crowd.end() ? 0 : -found->second,
+                              .ready_age = ready ? age_rank(condition->lastTransitionTime, now) : 0,
+                              .few_restarts = -restarts(*pod),
+                              .few_sidecar_restarts = -sidecar_restarts(*pod),
+                              .age = age_rank(pod->metadata.creationTimestamp, now),
+                              .uid = pod->metadata.uid},
+                        pod);
   }
   const auto middle = ranked.begin() + static_cast<std::ptrdiff_t>(surplus);
   std::partial_sort(ranked.begin(), middle, ranked.end(),

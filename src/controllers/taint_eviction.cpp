@@ -78,19 +78,19 @@ class TaintEvictionController final : public Controller {
       co_return client::Requeue::in(*left + std::chrono::milliseconds(1));
     }
     doomed_.erase(key);
-    context_.events.record(event_target(*pod), client::EventType::Normal,
-                           "TaintManagerEviction", "Marking for deletion Pod " + key.text());
+    context_.events.record(event_target(*pod), client::EventType::Normal, "TaintManagerEviction",
+                           "Marking for deletion Pod " + key.text());
     Pod next = *pod;
     std::erase_if(next.status.conditions,
                   [](const auto& condition) { return condition.type == "DisruptionTarget"; });
-    next.status.conditions.push_back(
-        {.type = "DisruptionTarget",
-         .status = "True",
-         .lastTransitionTime = api::Time(context_.executor.now()),
-         .reason = "DeletionByTaintManager",
-         .message = "Taint manager: deleting due to NoExecute taint"});
+    next.status.conditions.push_back({.type = "DisruptionTarget",
+                                      .status = "True",
+                                      .lastTransitionTime = api::Time(context_.executor.now()),
+                                      .reason = "DeletionByTaintManager",
+                                      .message = "Taint manager: deleting due to NoExecute taint"});
     auto written = co_await context_.client.update_status(std::move(next));
-    if (!written && !written.error().is(Reason::NotFound)) co_return fail(std::move(written).error());
+    if (!written && !written.error().is(Reason::NotFound))
+      co_return fail(std::move(written).error());
     auto removed = co_await context_.client.remove<Pod>(
         key, client::DeleteOptions{.precondition_uid = pod->metadata.uid});
     if (!removed && !removed.error().is(Reason::NotFound) && !removed.error().is(Reason::Conflict))

@@ -135,10 +135,10 @@ TEST_F(GarbageCollectorTest, TakesAnOwnerInAnotherNamespaceForNone) {
   start(make_garbage_collector);
   EXPECT_FALSE(exists("stray", "elsewhere"));
   EXPECT_TRUE(exists("owner"));
-  EXPECT_TRUE(has_event("stray", "OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: "
-                                 "elsewhere, name: owner, uid: " +
-                                     owner->metadata.uid +
-                                     "] does not exist in namespace \"elsewhere\""));
+  EXPECT_TRUE(has_event("stray",
+                        "OwnerRefInvalidNamespace: ownerRef [v1/ConfigMap, namespace: "
+                        "elsewhere, name: owner, uid: " +
+                            owner->metadata.uid + "] does not exist in namespace \"elsewhere\""));
 }
 
 TEST_F(GarbageCollectorTest, NeverDeletesAnObjectOfTheClusterForAnOwnerInANamespace) {
@@ -146,7 +146,8 @@ TEST_F(GarbageCollectorTest, NeverDeletesAnObjectOfTheClusterForAnOwnerInANamesp
   core::v1::PersistentVolume volume;
   volume.metadata.name = "volume";
   volume.metadata.ownerReferences = {
-      owned_by(owner), {.apiVersion = "v1", .kind = "ConfigMap", .name = "gone", .uid = "uid-gone"}};
+      owned_by(owner),
+      {.apiVersion = "v1", .kind = "ConfigMap", .name = "gone", .uid = "uid-gone"}};
   api.add(volume);
   start(make_garbage_collector);
   executor.advance(1min);
@@ -273,8 +274,7 @@ TEST_F(NamespaceTest, CountsWhatCannotBeDeletedAndGoesOnWithTheRest) {
   for (const auto& condition : space.status.conditions) {
     if (condition.type == "NamespaceDeletionContentFailure") message = condition.message;
   }
-  EXPECT_EQ(message,
-            "Failed to delete all resource types, 2 remaining: no secrets, no services");
+  EXPECT_EQ(message, "Failed to delete all resource types, 2 remaining: no secrets, no services");
   EXPECT_EQ(api.peek<ConfigMap>({"team", "config"}), nullptr);
 }
 

@@ -393,7 +393,8 @@ TEST_F(DeploymentTest, AdoptsSetsThatItsSelectorFindsAndReleasesOthers) {
   settle();
   EXPECT_EQ(controller_of(api.must_get<ReplicaSet>(key_of(*set)).metadata), nullptr);
 
-  api.change<ReplicaSet>(key_of(*set), [](ReplicaSet& next) { next.metadata.labels["app"] = "web"; });
+  api.change<ReplicaSet>(key_of(*set),
+                         [](ReplicaSet& next) { next.metadata.labels["app"] = "web"; });
   settle();
   const auto* owner = controller_of(api.must_get<ReplicaSet>(key_of(*set)).metadata);
   ASSERT_NE(owner, nullptr);
@@ -431,10 +432,10 @@ TEST_F(DeploymentTest, SaysWhatUpstreamSays) {
   roll();
   EXPECT_EQ(message("Progressing"),
             "ReplicaSet \"" + set_of("web:2") + "\" has successfully progressed.");
-  EXPECT_TRUE(has_event("web", "ScalingReplicaSet: Scaled up replica set " + set_of("web:1") +
-                                   " from 0 to 2"));
-  EXPECT_TRUE(has_event("web", "ScalingReplicaSet: Scaled down replica set " + set_of("web:1") +
-                                   " from 2 to 1"));
+  EXPECT_TRUE(has_event(
+      "web", "ScalingReplicaSet: Scaled up replica set " + set_of("web:1") + " from 0 to 2"));
+  EXPECT_TRUE(has_event(
+      "web", "ScalingReplicaSet: Scaled down replica set " + set_of("web:1") + " from 2 to 1"));
 }
 
 }  // namespace

@@ -169,10 +169,8 @@ TEST(ToleratedTime, IsTheShortestOfTheTaintsAndCountsFromTaintAndPod) {
     Pod pod = make_pod("web");
     set_condition(pod, "PodScheduled", "True", now - c.placed_for);
     for (const auto& [key, seconds] : c.tolerations)
-      pod.spec.tolerations.push_back({.key = key,
-                                      .operator_ = "Exists",
-                                      .effect = "NoExecute",
-                                      .tolerationSeconds = seconds});
+      pod.spec.tolerations.push_back(
+          {.key = key, .operator_ = "Exists", .effect = "NoExecute", .tolerationSeconds = seconds});
     std::vector<core::v1::Taint> taints;
     for (const char* key : {"a", "b"})
       taints.push_back(
@@ -282,10 +280,12 @@ TEST_F(NodeTest, ANodeThatIsBackLosesItsTaintsAndKeepsItsPods) {
 TEST_F(NodeTest, TellsOfNodesThatComeAndGo) {
   add_node("node");
   start_lifecycle();
-  EXPECT_TRUE(has_event("node", "RegisteredNode: Node node event: Registered Node node in Controller"));
+  EXPECT_TRUE(
+      has_event("node", "RegisteredNode: Node node event: Registered Node node in Controller"));
   api.erase<Node>({"", "node"});
   executor.advance(10s);
-  EXPECT_TRUE(has_event("node", "RemovingNode: Node node event: Removing Node node from Controller"));
+  EXPECT_TRUE(
+      has_event("node", "RemovingNode: Node node event: Removing Node node from Controller"));
 }
 
 TEST_F(NodeTest, SaysOfSilentNodesWhatUpstreamSays) {
@@ -319,17 +319,17 @@ TEST_F(NodeTest, ALeaseIsASignOfLife) {
   api.add(lease);
   for (int i = 0; i < 12; ++i) {
     executor.advance(10s);
-    api.change<coordination::v1::Lease>(
-        {"kube-node-lease", "node"},
-        [this](auto& next) { next.spec.renewTime = api::MicroTime(executor.now()); });
+    api.change<coordination::v1::Lease>({"kube-node-lease", "node"}, [this](auto& next) {
+      next.spec.renewTime = api::MicroTime(executor.now());
+    });
   }
   EXPECT_EQ(ready("node"), "True");
   // Touched, but not renewed.
   for (int i = 0; i < 12; ++i) {
     executor.advance(10s);
-    api.change<coordination::v1::Lease>(
-        {"kube-node-lease", "node"},
-        [i](auto& next) { next.metadata.labels["touched"] = std::to_string(i); });
+    api.change<coordination::v1::Lease>({"kube-node-lease", "node"}, [i](auto& next) {
+      next.metadata.labels["touched"] = std::to_string(i);
+    });
   }
   EXPECT_EQ(ready("node"), "Unknown");
 }
@@ -349,8 +349,7 @@ TEST_F(NodeTest, EvictsFromOneNodeOfAZoneEveryTenSeconds) {
   };
   pass(60s, alive);
   // All four are closed to new pods at once.
-  for (int i = 0; i < 4; ++i)
-    EXPECT_FALSE(taints("node-" + std::to_string(i)).empty());
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(taints("node-" + std::to_string(i)).empty());
   EXPECT_EQ(evicting(), 1);
   for (int expected = 2; expected <= 4; ++expected) {
     pass(10s, alive);
@@ -384,7 +383,8 @@ TEST_F(NodeTest, TakesEvictionBackWhenEveryNodeIsSilent) {
 
   pass(10min, {});
   for (const char* name : {"a", "b", "c"}) {
-    EXPECT_EQ(taints(name), (std::vector<std::string>{"node.kubernetes.io/unreachable:NoSchedule"}));
+    EXPECT_EQ(taints(name),
+              (std::vector<std::string>{"node.kubernetes.io/unreachable:NoSchedule"}));
   }
   EXPECT_FALSE(is_leaving("web"));
 

@@ -178,7 +178,8 @@ TEST(PlanReplicas, RemovesThoseOfLeastWorthFirst) {
       if (init == "sidecar") container.restartPolicy = "Always";
       // Restarts of a container that has run to its end tell nothing.
       pod.status.initContainerStatuses.push_back(
-          {.name = init, .restartCount = init == "once" ? 7 - traits.restarts : traits.sidecar_restarts});
+          {.name = init,
+           .restartCount = init == "once" ? 7 - traits.restarts : traits.sidecar_restarts});
     }
     return std::make_shared<const Pod>(pod);
   };

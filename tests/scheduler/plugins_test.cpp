@@ -328,7 +328,12 @@ TEST_F(PluginTest, FitAddsUpTheContainersOfAPodAsTheyRunTogether) {
       {"init containers run one by one", {init("3", false), init("2", false)}, "1", "", "", 3000},
       {"sidecars run beside the containers", {init("1", true), init("1", true)}, "2", "", "", 4000},
       {"an init container after a sidecar", {init("1", true), init("3", false)}, "1", "", "", 4000},
-      {"an init container before a sidecar", {init("3", false), init("1", true)}, "1", "", "", 3000},
+      {"an init container before a sidecar",
+       {init("3", false), init("1", true)},
+       "1",
+       "",
+       "",
+       3000},
       {"overhead comes on top", {init("3", false)}, "1", "500m", "", 3500},
       {"the pod's own request replaces the sum", {init("3", true)}, "1", "500m", "2", 2500},
   };
@@ -455,7 +460,8 @@ TEST_F(PluginTest, ImageLocalityWeighsImagesOfAllContainersBySizeAndSpread) {
   };
   const auto add_node = [this](const std::string& name, const std::vector<Image>& images) {
     Node node = make_node(name);
-    for (const auto& image : images) node.status.images.push_back({{image.name}, image.mebibytes << 20});
+    for (const auto& image : images)
+      node.status.images.push_back({{image.name}, image.mebibytes << 20});
     add(node);
   };
   add_node("all", {{"main:1", 1200}, {"init:1", 600}, {"side:1", 2000}});

@@ -210,9 +210,8 @@ TEST_F(SchedulerTest, AChangeDuringAFailingBindingIsNotLost) {
                 Status::unavailable("connection refused"));
   executor.advance(1s);
   api.add(make_pod("web", "1"));
-  api.change<Pod>({"default", "web"}, [](Pod& pod) {
-    pod.spec.nodeSelector["topology.kubernetes.io/zone"] = "b";
-  });
+  api.change<Pod>({"default", "web"},
+                  [](Pod& pod) { pod.spec.nodeSelector["topology.kubernetes.io/zone"] = "b"; });
   executor.advance(10s);
 
   EXPECT_EQ(node_of("web"), "node-2");

@@ -179,7 +179,6 @@ class Decoder {
  private:
   std::unexpected<Status> mismatch(Cursor& in, const std::string& go_type, const Path* path) {
     std::string_view got;
-    std::string number;
     switch (in.kind()) {
       case Kind::None:
         break;

@@ -82,9 +82,9 @@ class DeploymentController final : public Controller {
       co_return client::Requeue::in(wait);
     const auto selector = api::LabelSelector::from(deployment->spec.selector.get());
     if (!selector || selector->selects_everything()) {
-      context_.events.record(event_target(*deployment), client::EventType::Warning,
-                             "SelectingAll",
-                             "This deployment is selecting all pods. A non-empty selector is required.");
+      context_.events.record(
+          event_target(*deployment), client::EventType::Warning, "SelectingAll",
+          "This deployment is selecting all pods. A non-empty selector is required.");
       co_return client::Requeue::none();
     }
     CO_TRY(auto sets, co_await claim_objects<ReplicaSet>(
@@ -160,9 +160,9 @@ class DeploymentController final : public Controller {
     co_return co_await report(deployment, std::move(conditions), current, old);
   }
 
-  // The set for the present template, made if there is none, with number and annotations up to date.
-  // Null when the status had to be changed first (a name was taken): look again. `deployment` is
-  // replaced by what is written of it here, so that a later write does not meet a newer version.
+  // The set for the present template, made if there is none, with number and annotations up to
+  // date. Null when the status had to be changed first (a name was taken): look again. `deployment`
+  // is replaced by what is written of it here, so that a later write does not meet a newer version.
   Task<Result<ReplicaSetPtr>> ensure_new(DeploymentPtr& deployment, ReplicaSetPtr current,
                                          const Sets& old,
                                          std::vector<apps::v1::DeploymentCondition>& conditions) {
@@ -239,15 +239,14 @@ class DeploymentController final : public Controller {
                   {{"deployment", key_of(deployment).text()}, {"err", written.error().message()}});
   }
 
-  // The name is taken. By our own set, when the local copy is behind: wait for it. Else count up, which
-  // gives another name.
+  // The name is taken. By our own set, when the local copy is behind: wait for it. Else count up,
+  // which gives another name.
   Task<Result<ReplicaSetPtr>> resolve_collision(const Deployment& deployment,
                                                 const std::string& set_name) {
-    CO_TRY(auto existing, co_await context_.client.get<ReplicaSet>(
-                              {deployment.metadata.namespace_, set_name}));
+    CO_TRY(auto existing,
+           co_await context_.client.get<ReplicaSet>({deployment.metadata.namespace_, set_name}));
     const auto* owner = controller_of(existing->metadata);
-    if (owner && owner->uid == deployment.metadata.uid &&
-        find_new(deployment, {existing}))
+    if (owner && owner->uid == deployment.metadata.uid && find_new(deployment, {existing}))
       co_return existing;
     Deployment next = deployment;
     next.status.collisionCount = next.status.collisionCount.value_or(0) + 1;

@@ -137,7 +137,8 @@ bool refresh_annotations(const Deployment& deployment, std::int64_t revision_num
 
 bool set_size_annotations(ReplicaSet& set, int desired, int most) {
   bool changed = false;
-  for (const auto& [key, value] : {std::pair(kDesiredReplicas, desired), std::pair(kMaxReplicas, most)}) {
+  for (const auto& [key, value] :
+       {std::pair(kDesiredReplicas, desired), std::pair(kMaxReplicas, most)}) {
     std::string& text = set.metadata.annotations[std::string(key)];
     if (text == std::to_string(value)) continue;
     text = std::to_string(value);

@@ -109,8 +109,8 @@ class GarbageCollector final : public Controller {
     if (gone.empty() && !held_in_foreground) co_return client::Requeue::none();
     // With dependents that block, foreground goes on downwards.
     const bool blocks = held_in_foreground && !graph_.dependents(node.uid).empty();
-    CO_TRY_OK(co_await remove(node, blocks ? client::Propagation::Foreground
-                                           : client::Propagation::Default));
+    CO_TRY_OK(co_await remove(
+        node, blocks ? client::Propagation::Foreground : client::Propagation::Default));
     co_return client::Requeue::none();
   }
 
@@ -157,11 +157,12 @@ class GarbageCollector final : public Controller {
     }
     if (absent_.contains(owner.uid)) co_return Presence::Absent;
     const auto slash = owner.apiVersion.find('/');
-    const std::string_view group =
-        slash == std::string::npos ? std::string_view() : std::string_view(owner.apiVersion).substr(0, slash);
-    const std::string_view version =
-        slash == std::string::npos ? owner.apiVersion
-                                   : std::string_view(owner.apiVersion).substr(slash + 1);
+    const std::string_view group = slash == std::string::npos
+                                       ? std::string_view()
+                                       : std::string_view(owner.apiVersion).substr(0, slash);
+    const std::string_view version = slash == std::string::npos
+                                         ? owner.apiVersion
+                                         : std::string_view(owner.apiVersion).substr(slash + 1);
     const api::Resource* resource = api::find_builtin_kind(group, version, owner.kind);
     // A kind that nobody knows may come back (a CRD being installed): never a reason to delete.
     if (!resource) co_return Presence::Present;
@@ -186,8 +187,8 @@ class GarbageCollector final : public Controller {
                             .resource_version = {},
                             .field_path = {}},
                            client::EventType::Warning, "OwnerRefInvalidNamespace",
-                           "ownerRef [" + owner.apiVersion + "/" + owner.kind + ", namespace: " +
-                               node.key.namespace_ + ", name: " + owner.name +
+                           "ownerRef [" + owner.apiVersion + "/" + owner.kind +
+                               ", namespace: " + node.key.namespace_ + ", name: " + owner.name +
                                ", uid: " + owner.uid + "] does not exist in namespace \"" +
                                node.key.namespace_ + "\"");
   }
@@ -229,8 +230,8 @@ class GarbageCollector final : public Controller {
     co_return co_await patch(node, {{"finalizers", std::move(kept)}});
   }
 
-  // A merge patch of metadata, on the very version that the graph knows of: lists are replaced whole, and
-  // must not undo what somebody added meanwhile.
+  // A merge patch of metadata, on the very version that the graph knows of: lists are replaced
+  // whole, and must not undo what somebody added meanwhile.
   Task<Result<void>> patch(const Node& node, boost::json::object metadata) {
     const auto current = context_.informers.of(*node.resource).find(node.key);
     if (!current || current->uid() != node.uid) co_return Result<void>{};

@@ -92,7 +92,8 @@ class NodeLifecycleController final : public Controller {
     };
     if (Node copy = *node; !correct(copy)) co_return client::Requeue::none();
     auto written = co_await client::update_with_retry<Node>(context_.client, key, correct);
-    if (!written && !written.error().is(Reason::NotFound)) co_return fail(std::move(written).error());
+    if (!written && !written.error().is(Reason::NotFound))
+      co_return fail(std::move(written).error());
     co_return client::Requeue::none();
   }
 
@@ -146,8 +147,8 @@ class NodeLifecycleController final : public Controller {
 
   // Whether nobody has heard of the node for too long, and its conditions do not say so yet.
   bool is_silent(const Node& node, Duration now) {
-    const auto lease = context_.informers.of<Lease>().find<Lease>(
-        {"kube-node-lease", node.metadata.name});
+    const auto lease =
+        context_.informers.of<Lease>().find<Lease>({"kube-node-lease", node.metadata.name});
     const auto known = health_.find(node.metadata.name);
     const auto before =
         known == health_.end() ? std::optional<Health>() : std::optional<Health>(known->second);
@@ -213,13 +214,12 @@ class NodeLifecycleController final : public Controller {
   }
 
   Zone& zone(const Node& node) {
-    return zones_.try_emplace(zone_of(node), ZoneState::Initial,
-                              EvictionQueue(options_.rates.normal))
+    return zones_
+        .try_emplace(zone_of(node), ZoneState::Initial, EvictionQueue(options_.rates.normal))
         .first->second;
   }
 
-  Task<void> handle_disruption(std::map<std::string, ZoneHealth> health,
-                               std::vector<NodePtr> all) {
+  Task<void> handle_disruption(std::map<std::string, ZoneHealth> health, std::vector<NodePtr> all) {
     std::map<std::string, ZoneState> before;
     for (const auto& [name, zone] : zones_) before[name] = zone.state;
     const DisruptionPlan plan = plan_disruption(before, health, options_.rates);
@@ -264,8 +264,7 @@ class NodeLifecycleController final : public Controller {
     const auto change = [now, evict](Node& next) {
       return evict ? set_eviction_taint(next, now) : clear_eviction_taints(next);
     };
-    auto written =
-        co_await client::update_with_retry<Node>(context_.client, {"", node}, change);
+    auto written = co_await client::update_with_retry<Node>(context_.client, {"", node}, change);
     if (written || written.error().is(Reason::NotFound)) co_return true;
     if (!written.error().is(Reason::Canceled))
       log_warning("Cannot taint a node", {{"node", node}, {"err", written.error().message()}});

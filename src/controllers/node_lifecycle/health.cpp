@@ -29,7 +29,8 @@ Health observe(const std::optional<Health>& known, const Node& node,
       ready ? std::optional<api::Time>(ready->lastHeartbeatTime) : std::optional<api::Time>();
   if (known && heartbeat != health.heartbeat) health.heard = now;
   health.heartbeat = heartbeat;
-  if (lease && lease->spec.renewTime && (!health.renewed || *health.renewed < *lease->spec.renewTime)) {
+  if (lease && lease->spec.renewTime &&
+      (!health.renewed || *health.renewed < *lease->spec.renewTime)) {
     health.renewed = lease->spec.renewTime;
     health.heard = now;
   }

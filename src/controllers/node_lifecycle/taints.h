@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The taints that a node's state calls for. Pure; each function returns whether it changed the node.
-// Source: KEP-382 (taint node by condition), KEP-166 (taint-based eviction).
+// The taints that a node's state calls for. Pure; each function returns whether it changed the
+// node. Source: KEP-382 (taint node by condition), KEP-166 (taint-based eviction).
 #pragma once
 
 #include "api/core/v1.h"
@@ -8,7 +8,8 @@
 
 namespace keelson::controllers::node_lifecycle {
 
-// NoSchedule, at once, for whatever condition is bad and for a cordoned node. Taints of others stay.
+// NoSchedule, at once, for whatever condition is bad and for a cordoned node. Taints of others
+// stay.
 bool set_condition_taints(core::v1::Node& node, Wall now);
 
 // NoExecute by the Ready condition: not-ready for False, unreachable for Unknown, none for True.
