@@ -122,21 +122,21 @@ class Http1Exchange final : public HttpExchange {
         connection_.keep_ = false;  // The body lasts until the end of the stream.
     }
     finish_head(head);
-    co_return co_await stream().write(write_head(head));
+    co_return sent(co_await stream().write(write_head(head)));
   }
 
   Task<Result<void>> write(std::shared_ptr<const std::string> chunk) override {
     if (bodiless_ || chunk->empty()) co_return Result<void>{};
-    if (!chunked_) co_return co_await stream().write(*chunk);
+    if (!chunked_) co_return sent(co_await stream().write(*chunk));
     const std::string head = chunk_head(chunk->size());
     const std::string_view pieces[] = {head, *chunk, "\r\n"};
-    co_return co_await stream().write_all(pieces);
+    co_return sent(co_await stream().write_all(pieces));
   }
 
   Task<Result<void>> finish() override {
     finished_ = true;
     if (!chunked_) co_return Result<void>{};
-    co_return co_await stream().write(kLastChunk);
+    co_return sent(co_await stream().write(kLastChunk));
   }
 
   std::stop_token closed() const override {
@@ -198,6 +198,12 @@ class Http1Exchange final : public HttpExchange {
  private:
   Stream& stream() const { return *connection_.stream_; }
 
+  // A peer that took one answer no more is not served the requests that it sent ahead.
+  Result<void> sent(Result<void> written) {
+    if (!written) connection_.keep_ = false;
+    return written;
+  }
+
   // Appends what comes next to body_; false at the end of the body.
   Task<Result<bool>> read_into_body() {
     Http1Connection& connection = connection_;
@@ -245,7 +251,7 @@ class Http1Exchange final : public HttpExchange {
     std::vector<std::string_view> pieces{text};
     if (request_.method != "HEAD" && head.status != 204 && head.status != 304)
       pieces.insert(pieces.end(), body.begin(), body.end());
-    co_return co_await stream().write_all(pieces);
+    co_return sent(co_await stream().write_all(pieces));
   }
 
   Http1Connection& connection_;

@@ -80,6 +80,11 @@ Task<void> ignore_body(HttpExchange& exchange) {
   (void)co_await exchange.respond({.status = 200, .headers = {}, .body = "ok"});
 }
 
+Task<void> answer_later(HttpExchange& exchange) {
+  (void)co_await sleep_for(1s);
+  (void)co_await exchange.respond({.status = 200, .headers = {}, .body = "late"});
+}
+
 std::string ok(std::string_view body) {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
          std::string(body);
@@ -104,6 +109,23 @@ TEST_F(Http1, AnswersPipelinedRequestsInOrderHoweverTheyAreCut) {
     executor_.run_ready();
     EXPECT_TRUE(ended_);
   }
+}
+
+TEST_F(Http1, ServesNoFurtherRequestOnceThePeerTakesNoAnswer) {
+  int served = 0;
+  serve([count = &served](HttpExchange& exchange) -> Task<void> {
+    ++*count;
+    return answer_later(exchange);
+  });
+  std::string requests;
+  for (int i = 0; i < 10; ++i) requests += "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  send(requests);
+
+  far_->close();
+  executor_.advance(20s);
+
+  EXPECT_EQ(served, 1);
+  EXPECT_TRUE(ended_);
 }
 
 TEST_F(Http1, RefusesWhatTwoParsersCouldReadDifferently) {
