@@ -85,6 +85,12 @@ bool Target::has(std::string_view name) const {
   return std::ranges::any_of(query, [name](const auto& entry) { return entry.first == name; });
 }
 
+bool Target::is_on(std::string_view name) const { return has(name) && means_true(get(name)); }
+
+bool means_true(std::string_view parameter) {
+  return parameter != "0" && !same_name(parameter, "false");
+}
+
 std::vector<std::string_view> Target::all(std::string_view name) const {
   std::vector<std::string_view> values;
   for (const auto& [key, value] : query) {

@@ -61,14 +61,10 @@ Result<CommandOptions> parse_kubelet_options(const net::Target& target) {
 }
 
 Result<CommandOptions> parse_pod_options(const net::Target& target) {
-  const auto on = [&target](std::string_view name) {
-    const std::string_view value = target.get(name);
-    return value == "true" || value == "1";
-  };
-  return checked({.with_stdin = on("stdin"),
-                  .with_stdout = on("stdout"),
-                  .with_stderr = on("stderr"),
-                  .tty = on("tty")});
+  return checked({.with_stdin = target.is_on("stdin"),
+                  .with_stdout = target.is_on("stdout"),
+                  .with_stderr = target.is_on("stderr"),
+                  .tty = target.is_on("tty")});
 }
 
 std::string kubelet_query(const CommandOptions& options) {

@@ -27,9 +27,9 @@ struct CommandOptions {
 // From the query of a kubelet's or a runtime's URL: input, output, error, tty, each "1".
 // Errors: BadRequest "you must specify at least 1 of stdin, stdout, stderr".
 Result<CommandOptions> parse_kubelet_options(const net::Target& target);
-// From the query of pods/exec and pods/attach: stdin, stdout, stderr, tty, each "true" or "1"; the
-// fields' defaults (stdout and stderr on, as PodExecOptions has them) are the caller's business.
-// A terminal has no stderr of its own. Errors: as above.
+// From the query of pods/exec and pods/attach: stdin, stdout, stderr, tty; the fields' defaults
+// (stdout and stderr on, as PodExecOptions has them) are the caller's business. A terminal has no
+// stderr of its own. Errors: as above.
 Result<CommandOptions> parse_pod_options(const net::Target& target);
 // Those options as a kubelet's query: "input=1&output=1&tty=1".
 std::string kubelet_query(const CommandOptions& options);

@@ -333,9 +333,17 @@ TEST(Target, SplitsAndDecodes) {
   EXPECT_EQ(target->get("q"), "a b");
   EXPECT_EQ(target->all("q"), (std::vector<std::string_view>{"a b", "2"}));
   EXPECT_TRUE(target->has("flag"));
+  EXPECT_TRUE(target->is_on("flag"));
+  EXPECT_TRUE(target->is_on("watch"));
+  EXPECT_FALSE(target->is_on("missing"));
   EXPECT_FALSE(target->has("missing"));
   EXPECT_EQ(percent_encode("a b/ü"), "a%20b%2F%C3%BC");
   for (const auto* bad : {"/%", "/%4", "/%zz", "/?a=%1"}) EXPECT_FALSE(parse_target(bad)) << bad;
+}
+
+TEST(Target, TakesEverythingForTrueThatDoesNotSayNo) {
+  for (const auto* yes : {"", "1", "true", "True", "yes"}) EXPECT_TRUE(means_true(yes)) << yes;
+  for (const auto* no : {"0", "false", "False", "FALSE"}) EXPECT_FALSE(means_true(no)) << no;
 }
 
 TEST(Headers, CompareWithoutCaseAndKeepTheirOrder) {

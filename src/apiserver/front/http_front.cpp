@@ -47,8 +47,7 @@ Task<Result<void>> HttpFront::serve(Request& request) {
   CallContext& call = request.call;
   CO_TRY(request.target, net::parse_target(http.target));
   const net::Target& target = request.target;
-  const bool watch =
-      target.has("watch") && target.get("watch") != "0" && target.get("watch") != "false";
+  const bool watch = target.is_on("watch");
   CO_TRY(call.info, parse_request_info(http.method, target.path, watch, name_selected(target)));
 
   auto user = co_await parts_.authenticator.authenticate(http.headers, request.exchange.peer());

@@ -6,18 +6,14 @@
 
 #include "api/validation/field_error.h"
 #include "api/validation/object_meta.h"
+#include "net/http.h"
 
 namespace keelson::apiserver {
 namespace {
 
-bool is_true(std::string_view text) {
-  return !(text.empty() ? false : text == "0" || text == "false");
-}
-
-// As Go's conversion of query parameters: present without a value is true.
 bool flag(const Query& query, std::string_view name) {
   for (const auto& [key, value] : query) {
-    if (key == name) return is_true(value);
+    if (key == name) return net::means_true(value);
   }
   return false;
 }

@@ -28,15 +28,10 @@ Result<std::optional<std::int64_t>> number(const net::Target& target, std::strin
   return value;
 }
 
-bool is_on(const net::Target& target, std::string_view name) {
-  const std::string_view text = target.get(name);
-  return text == "true" || text == "1" || (text.empty() && target.has(name));
-}
-
 Result<LogOptions> parse_options(const net::Target& target, Wall now) {
   LogOptions options;
-  options.follow = is_on(target, "follow");
-  options.timestamps = is_on(target, "timestamps");
+  options.follow = target.is_on("follow");
+  options.timestamps = target.is_on("timestamps");
   TRY(options.tail_lines, number(target, "tailLines"));
   TRY(options.limit_bytes, number(target, "limitBytes"));
   TRY(const auto seconds, number(target, "sinceSeconds"));
@@ -154,7 +149,7 @@ Task<void> serve_logs(Kubelet& kubelet, net::HttpExchange& exchange, net::Target
   const std::string where =
       "container \"" + place->container + "\" in pod \"" + place->pod->metadata.name + "\"";
   std::optional<ContainerRecord> record = place->latest;
-  if (is_on(target, "previous")) {
+  if (target.is_on("previous")) {
     record = place->previous;
     // One that waits to be restarted has ended: it is the previous one.
     const bool ended = place->latest && place->latest->state == ContainerState::Exited;
