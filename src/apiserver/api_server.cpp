@@ -106,9 +106,12 @@ void ApiServer::Impl::add_routes() {
     response.body = metrics.text();
     co_return response;
   });
-  routes.add("/version", [this](const RouteRequest&) -> Task<Result<net::HttpResponse>> {
-    co_return json_response(200, version_json(options.settings));
-  });
+  // Client libraries generated from the OpenAPI document ask with the slash, kubectl without.
+  for (const char* path : {"/version", "/version/"}) {
+    routes.add(path, [this](const RouteRequest&) -> Task<Result<net::HttpResponse>> {
+      co_return json_response(200, version_json(options.settings));
+    });
+  }
 }
 
 ApiServer::ApiServer(ApiServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
