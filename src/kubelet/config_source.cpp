@@ -11,8 +11,9 @@ constexpr std::size_t kEntryLimit = 4096;
 template <class T>
 class Cache {
  public:
-  Cache(client::Client& client, Executor& executor, Duration fresh_for)
-      : client_(client), executor_(executor), fresh_for_(fresh_for) {}
+  // `what`: how a container's status calls it that is missing.
+  Cache(client::Client& client, Executor& executor, Duration fresh_for, std::string_view what)
+      : client_(client), executor_(executor), fresh_for_(fresh_for), what_(what) {}
 
   Task<Result<std::shared_ptr<const T>>> get(client::ObjectKey key) {
     const Duration now = executor_.monotonic();
@@ -26,6 +27,8 @@ class Cache {
     auto object = co_await client_.get<T>(key);
     if (!object) {
       entries_.erase(key);
+      if (object.error().is(Reason::NotFound))
+        co_return fail(Reason::NotFound, std::string(what_) + " \"" + key.name + "\" not found");
       co_return object;
     }
     if (entries_.size() >= kEntryLimit) entries_.clear();
@@ -41,13 +44,15 @@ class Cache {
   client::Client& client_;
   Executor& executor_;
   const Duration fresh_for_;
+  const std::string_view what_;
   std::map<client::ObjectKey, Entry> entries_;
 };
 
 class CachedConfigSource final : public ConfigSource {
  public:
   CachedConfigSource(client::Client& client, Executor& executor, Duration fresh_for)
-      : config_maps_(client, executor, fresh_for), secrets_(client, executor, fresh_for) {}
+      : config_maps_(client, executor, fresh_for, "configmap"),
+        secrets_(client, executor, fresh_for, "secret") {}
 
   Task<Result<std::shared_ptr<const core::v1::ConfigMap>>> config_map(
       client::ObjectKey key) override {

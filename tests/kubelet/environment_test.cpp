@@ -234,6 +234,7 @@ TEST_F(EnvironmentTest, SaysWhichKeyIsMissingUnlessItIsOptional) {
   const auto absent = make();
   ASSERT_FALSE(absent);
   EXPECT_TRUE(absent.error().is(Reason::NotFound));
+  EXPECT_EQ(absent.error().message(), "configmap \"absent\" not found");
 }
 
 TEST_F(EnvironmentTest, OwnVariablesGoBeforeThoseOfServices) {
