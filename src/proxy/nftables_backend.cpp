@@ -594,13 +594,9 @@ class NftablesBackend final : public Backend {
     const auto choose = [&] {
       Expressions rule;
       load_key(rule, maps);
-      if (picker.count == 1) {
-        rule.push_back(immediate(reg(behind), raw_bytes(std::uint32_t{0})));
-      } else {
-        rule.push_back(options_.balancing == Balancing::Random
-                           ? random_number(reg(behind), picker.count)
-                           : next_number(reg(behind), picker.count));
-      }
+      rule.push_back(options_.balancing == Balancing::Random
+                         ? random_number(reg(behind), picker.count)
+                         : next_number(reg(behind), picker.count));
       const Set& endpoints = picker.local ? maps.local_endpoints : maps.endpoints;
       rule.push_back(lookup_map(reg(0), endpoints.name, reg(chosen)));
       return rule;

@@ -13,8 +13,8 @@
 //   prerouting, output (filter): @firewall: drop sources that a balancer's address is not for
 //   input, forward, output (filter): reject what is in @no-endpoint
 //
-// Each map is looked up by what a packet carries, never by what another map gave: nft before 1.1
-// cannot show rules of that kind, and ends.
+// Each map is looked up by what a packet carries, never by what another map gave: nft 1.0.6 cannot show
+// such rules and aborts. It still does where a service has affinity, whose rules store what a map gave.
 #pragma once
 
 #include <memory>

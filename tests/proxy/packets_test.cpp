@@ -266,5 +266,71 @@ TEST_F(Packets, OfAClientForgetItsEndpointAfterTheAffinitysTime) {
   EXPECT_NE(seen_by(other, outside_, kClusterIp, 80), "nobody");
 }
 
+// Of every kind that a service may be; its endpoints are at `prefix`.
+std::vector<ServicePort> every_kind(const std::string& prefix, const std::string& all_sources) {
+  std::vector<ServicePort> ports;
+  for (int bits = 0; bits < 32; ++bits) {
+    ServicePort port;
+    port.name = {"default", "web-" + std::to_string(bits), "", bits % 3 ? "TCP" : "UDP"};
+    port.port = static_cast<std::uint16_t>(1000 + bits);
+    port.cluster_ip = prefix + "10";
+    port.external_ips = {prefix + "20"};
+    port.balancer_ips = {prefix + "30"};
+    port.node_port = static_cast<std::uint16_t>(30'000 + bits);
+    if (bits & 1) port.affinity_seconds = 60;
+    if (bits & 2) port.internal_local = port.external_local = true;
+    if (bits & 4) port.source_ranges = {all_sources};
+    if (bits & 8) port.endpoints = {{prefix + "1", 80}, {prefix + "2", 80}};
+    if ((bits & 16) && (bits & 8)) port.local_endpoints = {{prefix + "1", 80}};
+    ports.push_back(std::move(port));
+  }
+  return ports;
+}
+
+TEST_F(Packets, MeetRulesThatTheKernelTakesAndNftCanShow) {
+  node_.enter();
+  for (const IpFamily family : {IpFamily::V4, IpFamily::V6}) {
+    const bool six = family == IpFamily::V6;
+    auto ports = six ? every_kind("fd00::", "fd01::/16") : every_kind("10.9.0.", "10.0.0.0/8");
+    for (const Balancing balancing : {Balancing::Random, Balancing::RoundRobin}) {
+      const auto backend =
+          *make_nftables_backend({.family = family,
+                                  .cluster_cidr = six ? "fd02::/16" : "10.1.0.0/16",
+                                  .balancing = balancing});
+      auto plain = ports;
+      std::erase_if(plain, [](const ServicePort& port) { return port.affinity_seconds != 0; });
+      ASSERT_OK(backend->replace(plain));
+      node_.run("nft list ruleset >/dev/null");
+      ASSERT_OK(backend->replace(ports));
+      // Each turns into the kind of the one before it, then all go.
+      auto turned = ports;
+      for (std::size_t i = 0; i < ports.size(); ++i)
+        turned[i].name = ports[(i + 1) % ports.size()].name;
+      ASSERT_OK(backend->apply({.set = turned, .removed = {}}));
+      std::vector<ServicePortName> names;
+      for (const auto& port : ports) names.push_back(port.name);
+      ASSERT_OK(backend->apply({.set = {}, .removed = names}));
+      node_.run("nft list ruleset > /dev/null && ! nft list ruleset | grep -q 'service-[0-9]'");
+      ASSERT_OK(backend->clean_up());
+    }
+  }
+}
+
+TEST_F(Packets, ReachTheFirstOfTwoServicesThatWantOneAddress) {
+  const Socket server = pod_.listen(kPod, 8080), other = second_pod_.listen(kSecondPod, 8080);
+  auto first = make_port({{kPod, 8080}}), second = make_port({{kSecondPod, 8080}});
+  first.name.name = "a";
+  second.name.name = "b";
+  second.cluster_ip = "10.43.0.11";
+  second.node_port = 0;
+  first.external_ips = second.external_ips = {"192.0.2.7"};
+  ASSERT_OK(replace({second, first}));
+  EXPECT_EQ(seen_by(server, outside_, "192.0.2.7", 80), kPodsGateway);
+
+  node_.enter();
+  ASSERT_OK(backend_->apply({.set = {}, .removed = {first.name}}));
+  EXPECT_NE(seen_by(other, outside_, "192.0.2.7", 80), "nobody") << "now it is the other one's";
+}
+
 }  // namespace
 }  // namespace keelson::proxy
