@@ -234,7 +234,10 @@ Task<Result<void>> PodRuntime::kill(PodPtr pod, RuntimePod running, std::chrono:
   }
   for (const auto& sandbox : running.sandboxes) {
     auto stopped = co_await node_.runtime.stop_sandbox(sandbox.id);
-    if (!stopped) result = std::move(stopped);
+    if (stopped)
+      stopped_.insert(sandbox.id);
+    else
+      result = std::move(stopped);
   }
   co_return result;
 }
@@ -245,7 +248,8 @@ Task<Result<void>> PodRuntime::remove(RuntimePod stopped) {
     node_.host.remove_log(record.log_path, record.id);
   }
   for (const auto& sandbox : stopped.sandboxes) {
-    CO_TRY_OK(co_await node_.runtime.stop_sandbox(sandbox.id));
+    // One whose removal fails is stopped again before the next attempt.
+    if (stopped_.erase(sandbox.id) == 0) CO_TRY_OK(co_await node_.runtime.stop_sandbox(sandbox.id));
     CO_TRY_OK(co_await node_.runtime.remove_sandbox(sandbox.id));
   }
   co_return Result<void>{};

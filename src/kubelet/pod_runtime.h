@@ -56,6 +56,9 @@ class PodRuntime final {
   NodeContext& node_;
   // Hooks run once, even when an interrupted stop is taken up again.
   std::set<std::string> pre_stopped_;
+  // Sandboxes that kill() stopped, so that remove() does not have their network torn down again:
+  // each time runs all its plugins.
+  std::set<std::string> stopped_;
 };
 
 // Kills and removes a pod of which only the runtime knows: its spec is gone.

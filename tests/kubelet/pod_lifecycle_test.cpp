@@ -255,6 +255,24 @@ TEST_F(KubeletTest, EndsAPodGracefullyAndThenRemovesItFromTheApi) {
   EXPECT_EQ(runtime.sandbox_count(), 0u);
 }
 
+// Each stop has the network's plugins run.
+TEST_F(KubeletTest, StopsASandboxOnceUnlessItsRemovalFails) {
+  start();
+  int stops = 0;
+  for (const int failures : {0, 1}) {
+    SCOPED_TRACE(failures);
+    api.add(make_pod("web"));
+    ASSERT_TRUE(until([&] { return is_ready(); }, 5s));
+    runtime.fail_next("RemovePodSandbox", failures, Status::unavailable("not closed yet"));
+
+    api.erase<v1::Pod>({"default", "web"}, {.grace_period_seconds = 30});
+
+    ASSERT_TRUE(until([&] { return !exists() && runtime.sandbox_count() == 0; }, 30s));
+    EXPECT_EQ(runtime.calls("StopPodSandbox") - stops, 1 + failures);
+    stops = runtime.calls("StopPodSandbox");
+  }
+}
+
 TEST_F(KubeletTest, GivesAPodItsGracePeriodAndNoMore) {
   runtime.behave("stubborn:1", {.ignores_stop = true});
   start();
