@@ -61,7 +61,8 @@ Task<Result<std::string>> node_address(client::Client& client, std::string name)
     const auto node = co_await client.get<core::v1::Node>({"", name});
     if (node) {
       for (const auto& address : (*node)->status.addresses) {
-        if (address.type == "InternalIP" && !address.address.contains(':')) co_return address.address;
+        if (address.type == "InternalIP" && !address.address.contains(':'))
+          co_return address.address;
       }
     } else {
       log_warning("Cannot ask for this node's address", {{"err", node.error().message()}});
@@ -84,6 +85,28 @@ Result<ClusterFiles> load_files(const ApiServerFlags& flags) {
   TRY(files.kubelet_client, pki::load_pair(flags.kubelet_certificate, flags.kubelet_key));
   TRY(files.service_account_key, pki::read_file(flags.service_account_key));
   return files;
+}
+
+// Of a controller manager: when nodes count as lost, and how fast their pods are moved.
+void add_node_flags(CLI::App& app, controllers::NodeLifecycleOptions& options) {
+  add_duration(app, "--node-monitor-period", options.check_interval,
+               "How often nodes are looked at");
+  add_duration(app, "--node-monitor-grace-period", options.grace_period,
+               "How long a node may be silent before it counts as unhealthy");
+  add_duration(app, "--node-startup-grace-period", options.startup_grace,
+               "The same for a node that has just started");
+  app.add_option("--node-eviction-rate", options.rates.normal,
+                 "Nodes a second whose pods are evicted in a healthy zone")
+      ->capture_default_str();
+  app.add_option("--secondary-node-eviction-rate", options.rates.secondary,
+                 "The same in a large zone that is unhealthy")
+      ->capture_default_str();
+  app.add_option("--large-cluster-size-threshold", options.rates.large_zone,
+                 "Nodes up to which an unhealthy zone has no pods evicted")
+      ->capture_default_str();
+  app.add_option("--unhealthy-zone-threshold", options.rates.unhealthy_share,
+                 "Share of nodes that are not ready from which a zone is unhealthy")
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -118,8 +141,7 @@ int run_apiserver(const Arguments& arguments) {
   umask(0077);
   return run_program([&flags](net::Runtime& runtime) -> Task<Result<void>> {
     CO_TRY(auto files, load_files(flags));
-    if (flags.options.advertise_address.empty())
-      flags.options.advertise_address = host_address();
+    if (flags.options.advertise_address.empty()) flags.options.advertise_address = host_address();
     const auto random = make_system_random();
     ControlPlane plane(runtime, *random, flags.options, std::move(files));
     auto started = co_await plane.start();
@@ -168,6 +190,10 @@ int run_controller_manager(const Arguments& arguments) {
   app.add_option("--allocate-node-cidrs", options.allocate_node_cidrs, "Give nodes their parts")
       ->expected(0, 1)
       ->default_str("true");
+  add_node_flags(app, options.node_lifecycle);
+  app.add_option("--terminated-pod-gc-threshold", options.pod_gc.finished_max,
+                 "Finished pods that are kept; 0: all")
+      ->capture_default_str();
   app.add_option("--root-ca-file", root_ca, "Authority that pods trust the API server by");
   app.add_option("--controllers", selection, "\"*\" for all, \"-NAME\" for all but NAME")
       ->delimiter(',');
@@ -185,13 +211,12 @@ int run_controller_manager(const Arguments& arguments) {
     controllers::Manager manager(*client, *executor, *random, options);
     const TaskContext& here = co_await this_context();
     co_return co_await run_in(TaskContext{executor.get(), here.stop},
-                              run_elected(*client, leader, *random,
-                                          [&manager]() -> Task<void> {
-                                            const auto done = co_await manager.run();
-                                            if (!done && !done.error().is(Reason::Canceled))
-                                              log_error("The controllers ended",
-                                                        {{"err", done.error().message()}});
-                                          }));
+                              run_elected(*client, leader, *random, [&manager]() -> Task<void> {
+                                const auto done = co_await manager.run();
+                                if (!done && !done.error().is(Reason::Canceled))
+                                  log_error("The controllers ended",
+                                            {{"err", done.error().message()}});
+                              }));
   });
 }
 
@@ -256,8 +281,9 @@ int run_proxy(const Arguments& arguments) {
       ->expected(0, 1)
       ->default_str("true");
   app.add_option("--hostname-override", proxy_options.node_name, "Name of this node");
-  app.add_option("--nodeport-addresses", node_port_addresses,
-                 "Networks whose local addresses take node ports; \"primary\": the node's own address")
+  app.add_option(
+         "--nodeport-addresses", node_port_addresses,
+         "Networks whose local addresses take node ports; \"primary\": the node's own address")
       ->delimiter(',')
       ->capture_default_str();
   if (const auto exit_code = parse_flags(app, arguments, log)) return *exit_code;

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <thread>
 
+#include "api/time.h"
 #include "base/log.h"
 #include "base/sync.h"
 
@@ -16,6 +17,18 @@ void add_log_flags(CLI::App& app, LogFlags& flags) {
   app.add_option("-v,--v", flags.verbosity, "Number for the log level verbosity");
   app.add_option("--logging-format", flags.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}));
+}
+
+void add_duration(CLI::App& app, const std::string& name, Duration& value,
+                  const std::string& description) {
+  const auto read = [&value](const std::string& text) {
+    const auto parsed = api::Duration::parse(text);
+    if (!parsed) throw CLI::ValidationError(parsed.error().message());
+    value = parsed->value;
+  };
+  app.add_option_function<std::string>(name, read, description)
+      ->type_name("DURATION")
+      ->default_str(api::Duration{value}.text());
 }
 
 std::optional<int> parse_flags(CLI::App& app, std::vector<std::string> arguments,

@@ -21,12 +21,16 @@ struct LogFlags {
 };
 void add_log_flags(CLI::App& app, LogFlags& flags);
 
+// A length of time in Go's notation, as in "50s".
+void add_duration(CLI::App& app, const std::string& name, Duration& value,
+                  const std::string& description);
+
 // Parses; on --help or a wrong flag it prints and returns the exit code.
 std::optional<int> parse_flags(CLI::App& app, std::vector<std::string> arguments,
                                const LogFlags& log);
 
-// Runs `body` on a pool of threads; its stop is requested by SIGTERM or SIGINT. Returns 0, or 1 after an
-// error, which is logged.
+// Runs `body` on a pool of threads; its stop is requested by SIGTERM or SIGINT. Returns 0, or 1
+// after an error, which is logged.
 int run_program(std::function<Task<Result<void>>(net::Runtime&)> body);
 
 // Until the program is asked to stop.
