@@ -228,8 +228,8 @@ TEST(Simulation, SmallClusterIsAsAskedForAfterAnHour) {
   life.live();
 }
 
-// Only optimised: ctest -L sim.
-TEST(Simulation, DISABLED_FullClusterIsAsAskedForAfterAnHourInLessThanAMinute) {
+// Takes about a minute where it is optimised and nothing else runs; its time is told, not asserted.
+TEST(FullSimulation, IsAsAskedForAfterAnHour) {
   const auto start = std::chrono::steady_clock::now();
   {
     Life life(kFull, chosen_seed());
@@ -237,7 +237,6 @@ TEST(Simulation, DISABLED_FullClusterIsAsAskedForAfterAnHourInLessThanAMinute) {
   }
   const auto took = std::chrono::steady_clock::now() - start;
   std::printf("took %.1f s\n", std::chrono::duration<double>(took).count());
-  EXPECT_LT(took, 60s);
 }
 
 }  // namespace
