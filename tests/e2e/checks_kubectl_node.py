@@ -11,8 +11,8 @@ import time
 import urllib.request
 
 from harness import Failed, contains, equal, expect, since, wait
+from pods import IMAGE, create, exists, get, idle, pod, wait_ready
 
-IMAGE = "localhost/keelson/web:1"
 PODS = f"""
 apiVersion: v1
 kind: Pod
@@ -236,42 +236,31 @@ SHARED = [start, run, logs, execute, terminal, copy, forward, attach, show, wait
 # --- One at a time, since they concern the one node that there is ------------------------------------
 
 def node_name(c):
-    return c.path("{.items[0].metadata.name}", "nodes")
+    return c.server.raw.request("GET", "/api/v1/nodes").json()["items"][0]["metadata"]["name"]
 
 
-def apply_pod(c, name):
-    c.kubectl("apply", "-f", "-", stdin=f"""
-apiVersion: v1
-kind: Pod
-metadata:
-  name: {name}
-  labels: {{app: {name}}}
-spec:
-  terminationGracePeriodSeconds: 0
-  containers:
-  - name: web
-    image: {IMAGE}
-""")
+def wait_unschedulable(c, name):
+    wait(lambda: any(entry.get("reason") == "Unschedulable" for entry in
+                     get(c, name)["status"].get("conditions", [])), f"{name} to be called unschedulable")
 
 
 def maintain(c):
     """cordon, drain, uncordon"""
     node = node_name(c)
-    apply_pod(c, "drained")
-    c.kubectl("wait", "--for=condition=Ready", "pod/drained", "--timeout=30s")
+    create(c, pod("drained", idle(), labels={"app": "drained"}))
+    wait_ready(c, "drained")
     try:
         c.kubectl("cordon", node)
         contains(c.kubectl("get", "node", node), "SchedulingDisabled", "get node")
-        apply_pod(c, "late")
+        create(c, pod("late", idle()))
         out = c.kubectl("drain", node, "--pod-selector=app=drained", "--force", "--ignore-daemonsets",
                         "--delete-emptydir-data", "--timeout=30s")
         contains(out, "drained", "drain")
-        c.refused("get", "pod", "drained", text="not found")
-        wait(lambda: "Unschedulable" in c.path("{.status.conditions[0].reason}", "pod", "late"),
-             "the reason why it waits")
+        expect(not exists(c, "drained"), "the pod is still there")
+        wait_unschedulable(c, "late")
     finally:
         c.kubectl("uncordon", node)
-    c.kubectl("wait", "--for=condition=Ready", "pod/late", "--timeout=30s")
+    wait_ready(c, "late")
 
 
 def taint(c):
@@ -279,13 +268,12 @@ def taint(c):
     node = node_name(c)
     try:
         c.kubectl("taint", "node", node, "test=1:NoSchedule")
-        apply_pod(c, "waiting")
-        wait(lambda: "Unschedulable" in c.path("{.status.conditions[0].reason}", "pod", "waiting"),
-             "the reason why it waits")
+        create(c, pod("waiting", idle()))
+        wait_unschedulable(c, "waiting")
         c.kubectl("taint", "node", node, "test-")
-        c.kubectl("wait", "--for=condition=Ready", "pod/waiting", "--timeout=30s")
+        wait_ready(c, "waiting")
         c.kubectl("taint", "node", node, f"{c.namespace}=1:NoExecute")
-        c.kubectl("wait", "--for=delete", "pod/waiting", "--timeout=30s")
+        wait(lambda: not exists(c, "waiting"), "the end of the pod")
     finally:
         c.run("taint", "node", node, "test-")
         c.run("taint", "node", node, f"{c.namespace}-")

@@ -94,13 +94,22 @@ class Report:
 
     def together(self, jobs, workers):
         """Runs (function, arguments...) tuples, up to `workers` at a time, in order."""
+        def run(function, *arguments):
+            try:
+                function(*arguments)
+            except Exception as error:
+                self.failed(f"{function.__name__} could be run", repr(error)[:1000])
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            for done in [pool.submit(*job) for job in jobs]:
-                done.result()
+            for job in jobs:
+                pool.submit(run, *job)
 
     def program(self, label, command, seconds=180):
         """Runs a program that prints such lines itself; its lines are named after `label`."""
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            self.failed(label, f"not done after {seconds} s: {error.stdout} {error.stderr}"[-1500:])
+            return
         lines = [line for line in done.stdout.splitlines() if re.match(r"ok - |FAILED - ", line)]
         for line in lines:
             word, name = line.split(" - ", 1)

@@ -4,6 +4,7 @@
 
 usage: python_client.py KUBECONFIG NAMESPACE api|pods
 """
+import contextlib
 import json
 import os
 import sys
@@ -243,8 +244,8 @@ class Checks:
         following.close()
         forward = portforward(self.core.connect_get_namespaced_pod_portforward, "python", self.namespace,
                               ports="8080")
-        with forward.socket(8080) as socket:
-            socket.setblocking(True)
+        with contextlib.closing(forward.socket(8080)) as socket:
+            socket.settimeout(20)
             socket.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             answer = b""
             while part := socket.recv(4096):
@@ -259,9 +260,11 @@ class Checks:
                           command=list(command), stderr=True, stdout=True, tty=False,
                           **{"stdin": False, **more})
         equal(run("sh", "-c", "echo out; hostname"), "out\npython\n", "what exec prints")
-        session = run("sh", stdin=True, _preload_content=False)
-        session.write_stdin("echo to-error >&2; read line; echo got $line; exit 7\nhello\n")
+        session = run("sh", "-c", "echo to-error >&2; read line; echo got $line; exit 7", stdin=True,
+                      _preload_content=False)
+        session.write_stdin("hello\n")
         session.run_forever(timeout=20)
+        expect(not session.is_open(), "the command has not ended")
         equal((session.read_stdout(), session.read_stderr(), session.returncode),
               ("got hello\n", "to-error\n", 7), "output, errors and exit code")
 
