@@ -5,6 +5,7 @@
 #include "api/discovery/v1.h"
 #include "base/log.h"
 #include "dns/framing.h"
+#include "dns/sockets.h"
 #include "pki/certificate.h"
 
 namespace keelson::dns {
@@ -53,12 +54,9 @@ Task<void> Server::run() {
   if (co_await informers_.wait_synced()) {
     const TaskContext& here = co_await this_context();
     std::stop_callback forward(here.stop, [this] { tasks_.request_stop(); });
-    auto udp = net::bind_udp(runtime_, options_.listen_address, options_.port);
-    auto tcp = udp ? net::listen_tcp(runtime_, options_.listen_address, (*udp)->port())
-                   : Result<std::unique_ptr<net::Listener>>(fail(udp.error()));
-    if (udp && tcp) {
-      udp_ = std::move(*udp);
-      tcp_ = std::move(*tcp);
+    if (auto sockets = listen(runtime_, options_.listen_address, options_.port)) {
+      udp_ = std::move(sockets->udp);
+      tcp_ = std::move(sockets->tcp);
       port_ = udp_->port();
       log_info("Serving DNS", {{"address", options_.listen_address}, {"port", port_}});
       if (!options_.cluster_ip.empty()) tasks_.start(publish(this));
@@ -67,7 +65,7 @@ Task<void> Server::run() {
       }(this));
       [[maybe_unused]] const auto ended = co_await serve_udp();
     } else {
-      log_error("Cannot serve DNS", {{"err", (udp ? tcp.error() : udp.error()).message()}});
+      log_error("Cannot serve DNS", {{"err", sockets.error().message()}});
     }
     co_await tasks_.stop();
     if (udp_) udp_->close();

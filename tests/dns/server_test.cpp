@@ -7,6 +7,7 @@
 #include "base/virtual_executor.h"
 #include "client/fake_api.h"
 #include "dns/framing.h"
+#include "dns/sockets.h"
 
 namespace keelson::dns {
 namespace {
@@ -29,8 +30,10 @@ class Upstream {
   using Script = std::function<std::optional<Answer>(const Query& query, bool udp)>;
 
   Upstream(net::Runtime& runtime, Script script) : script_(std::move(script)), tasks_(runtime) {
-    udp_ = std::move(*net::bind_udp(runtime, kLoopback, 0));
-    tcp_ = std::move(*net::listen_tcp(runtime, kLoopback, udp_->port()));
+    auto sockets = listen(runtime, kLoopback, 0);
+    CHECK(sockets.has_value());
+    udp_ = std::move(sockets->udp);
+    tcp_ = std::move(sockets->tcp);
     tasks_.start(serve_udp(this));
     tasks_.start(serve_tcp(this));
   }
