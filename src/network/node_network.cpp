@@ -6,6 +6,7 @@
 #include <linux/netfilter.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,6 +107,48 @@ Result<void> make_bridge(const std::string& name, const std::string& pod_cidr) {
   return {};
 }
 
+// What the runtime's CNI library notes of each pod.
+constexpr char kCniResults[] = "/var/lib/cni/results";
+
+// Where a pod's network namespace is mounted; nothing if the note does not tell.
+std::optional<std::string> namespace_of(const std::string& note) {
+  boost::system::error_code error;
+  const auto parsed = boost::json::parse(note, error);
+  if (error) return std::nullopt;
+  const auto* interfaces = parsed.find_pointer("/result/interfaces", error);
+  if (!interfaces || !interfaces->is_array()) return std::nullopt;
+  for (const auto& interface : interfaces->get_array()) {
+    const auto* sandbox = interface.find_pointer("/sandbox", error);
+    if (sandbox && sandbox->is_string() && !sandbox->get_string().empty())
+      return std::string(sandbox->get_string());
+  }
+  return std::nullopt;
+}
+
+// Pods whose runtime ended before they were removed leave their namespaces, and these notes.
+void forget_pods() {
+  namespace fs = std::filesystem;
+  const std::string prefix = std::string(kNetwork) + "-";
+  std::error_code error;
+  std::vector<fs::path> notes;
+  for (const auto& entry : fs::directory_iterator(kCniResults, error)) {
+    if (entry.path().filename().string().starts_with(prefix)) notes.push_back(entry.path());
+  }
+  for (const auto& note : notes) {
+    if (const auto text = pki::read_file(note)) {
+      if (const auto path = namespace_of(*text)) {
+        umount2(path->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+        fs::remove(*path, error);
+      }
+    }
+    // "keelson-<id>-eth0" and "cni-loopback-<id>-lo".
+    std::string id = note.filename().string().substr(prefix.size());
+    id.resize(std::min(id.size(), id.find('-')));
+    fs::remove(std::string(kCniResults) + "/cni-loopback-" + id + "-lo", error);
+    fs::remove(note, error);
+  }
+}
+
 // The portmap plugin takes its rules away with a pod, but not those of pods that went without being
 // removed, and never the frame that all of them hang in. That goes once it is empty.
 constexpr char kRemovePortMappings[] = R"sh(
@@ -183,6 +226,7 @@ Result<void> clean_up_node_network(const std::string& bridge) {
   TRY_OK(transaction.commit());
   // Without iptables there are no such rules either, and nothing to do.
   [[maybe_unused]] const int ended = std::system(kRemovePortMappings);
+  forget_pods();
   const int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (control < 0) return fail(Status::unavailable(std::strerror(errno)));
   ifreq request{};

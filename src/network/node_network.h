@@ -24,7 +24,8 @@ std::string cni_config(const NodeNetworkOptions& options, const std::string& pod
 // Errors: Canceled; Unavailable when the kernel or the file system refuses.
 Task<Result<void>> set_up_node_network(client::Client& client, NodeNetworkOptions options);
 
-// Takes away rules, also those that map ports of the machine to pods, and bridge.
+// Takes away rules, also those that map ports of the machine to pods; bridge; and the namespaces of
+// pods that nobody removed. For when no pod runs.
 Result<void> clean_up_node_network(const std::string& bridge);
 
 }  // namespace keelson::network
