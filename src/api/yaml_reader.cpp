@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -17,6 +18,7 @@
 #include "api/scalars.h"
 #include "api/utf8.h"
 #include "api/yaml.h"
+#include "api/yaml_flow.h"
 #include "api/yaml_scalar.h"
 
 namespace keelson::api {
@@ -156,6 +158,15 @@ std::string_view familiar(std::string_view message) {
     if (message.starts_with(row.prefix)) return row.familiar;
   }
   return message;
+}
+
+// A whole number reads the same as an integer, and is one in the JSON that upstream makes.
+Document shortest_number(double number) {
+  constexpr double kWholeMax = 9'007'199'254'740'992.0;  // 2^53
+  if (number == std::floor(number) && std::fabs(number) <= kWholeMax) {
+    return Document(static_cast<std::int64_t>(number));
+  }
+  return Document(number);
 }
 
 // Runs libfyaml over the text and keeps the nodes of one document after another.
@@ -327,8 +338,12 @@ class Converter {
     switch (node.kind) {
       case NodeKind::Scalar: {
         TRY(auto value, scalar(node));
-        if (value.is_double()) return finite(value.get_double());
-        return value;
+        if (!value.is_double()) return value;
+        if (!std::isfinite(value.get_double())) {
+          return fail(Reason::BadRequest, std::string(kContext) + "json: unsupported value: " +
+                                              go_value(value.get_double()));
+        }
+        return shortest_number(value.get_double());
       }
       case NodeKind::Map:
         return convert_map(index, depth);
@@ -468,19 +483,6 @@ class Converter {
     return std::string(buffer, end);
   }
 
-  static Result<Document> finite(double number) {
-    if (!std::isfinite(number)) {
-      return fail(Reason::BadRequest,
-                  std::string(kContext) + "json: unsupported value: " + go_value(number));
-    }
-    // A whole number reads the same as an integer, and is one in JSON.
-    constexpr double kWholeMax = 9'007'199'254'740'992.0;  // 2^53
-    if (number == std::floor(number) && std::fabs(number) <= kWholeMax) {
-      return Document(static_cast<std::int64_t>(number));
-    }
-    return Document(number);
-  }
-
   static std::string_view kind_of(const Document& value) {
     switch (value.kind()) {
       case boost::json::kind::null:
@@ -526,6 +528,27 @@ class Converter {
   std::size_t nodes_read_ = 0, alias_nodes_ = 0, alias_bytes_ = 0;
 };
 
+void shorten_numbers(Document& document) {
+  if (document.is_double()) {
+    document = shortest_number(document.get_double());
+  } else if (document.is_array()) {
+    for (Document& element : document.get_array()) shorten_numbers(element);
+  } else if (document.is_object()) {
+    for (auto& member : document.get_object()) shorten_numbers(member.value());
+  }
+}
+
+// Most of what programs send as YAML is one JSON object, which needs no YAML parser. Nothing if it
+// is something else, or holds what only that parser reports as it should.
+std::optional<Document> read_as_json(std::string_view text, const YamlOptions& options) {
+  if (!text.starts_with('{')) return std::nullopt;
+  ParseFindings findings;
+  auto document = parse_json(text, {.depth_max = options.depth_max}, &findings);
+  if (!document || !findings.duplicates.empty()) return std::nullopt;
+  shorten_numbers(*document);
+  return *std::move(document);
+}
+
 Result<std::vector<Document>> read(std::string_view text, const YamlOptions& options,
                                    bool only_first) {
   if (options.size_max && text.size() > options.size_max) {
@@ -537,6 +560,15 @@ Result<std::vector<Document>> read(std::string_view text, const YamlOptions& opt
   TRY_OK(check_characters(text));
 
   std::vector<Document> documents;
+  if (auto json = read_as_json(text, options)) {
+    if (options.duplicates) options.duplicates->clear();
+    documents.push_back(*std::move(json));
+    return documents;
+  }
+  if (auto affordable = check_yaml_flow(text, options.depth_max); !affordable) {
+    return error(affordable.error().message());
+  }
+
   std::vector<std::string> duplicates;
   Loader loader(text, options);
   while (true) {

@@ -30,6 +30,11 @@ constexpr int kVacuumPagesPerStep = 64;
 // Free pages are kept for the next window of history; given back beyond a quarter of the file.
 constexpr std::int64_t kFreePagesKept = 256;
 
+// How long the next group may wait for those whom the last one answered: a part of what its fsync
+// took. A quick one is not worth it.
+constexpr int kLingerPart = 4;
+constexpr auto kLingerMin = 250us, kLingerMax = 2000us;
+
 constexpr int kPageBytes = 4096;
 
 }  // namespace
@@ -129,6 +134,7 @@ Writer::Round Writer::next_round() {
     return !inbox.commits.empty() || !inbox.compactions.empty() || inbox.expiry_due ||
            inbox.flush_due || inbox.stopping || has_upkeep();
   });
+  await_crowd(lock);
   std::size_t bytes = 0;
   while (!inbox.commits.empty() && round.commits.size() < kGroupCommitsMax &&
          bytes < kGroupBytesMax) {
@@ -142,7 +148,25 @@ Writer::Round Writer::next_round() {
   round.flush_due = std::exchange(inbox.flush_due, false);
   round.stopping = inbox.stopping;
   round.more = !inbox.commits.empty();
+  crowd_ = round.commits.size();
+  sync_took_ = {};
   return round;
+}
+
+void Writer::note_sync(std::chrono::steady_clock::duration took) {
+  sync_took_ = took;
+  const std::lock_guard lock(inbox_->mutex);
+  crowd_ += inbox_->commits.size();
+}
+
+void Writer::await_crowd(std::unique_lock<std::mutex>& lock) {
+  const auto linger =
+      std::min<std::chrono::steady_clock::duration>(sync_took_ / kLingerPart, kLingerMax);
+  Inbox& inbox = *inbox_;
+  if (linger < kLingerMin || inbox.commits.empty()) return;
+  inbox.changed.wait_for(lock, linger, [this, &inbox] {
+    return inbox.commits.size() >= std::min(crowd_, kGroupCommitsMax) || inbox.stopping;
+  });
 }
 
 void Writer::write_group(Round& round) {
@@ -200,7 +224,9 @@ Result<void> Writer::apply_group(Round& round, std::vector<Result<Revision>>& an
     return {};
   }
 
+  const auto begun = std::chrono::steady_clock::now();
   TRY_OK(log_->commit());
+  if (synced) note_sync(std::chrono::steady_clock::now() - begun);
   if (raise) ceiling_ = last + kCeilingStep;
   unsynced_ = !synced;
   if (unsynced_ && !flush_timer_) arm(flush_timer_, kFlushDelay, &Inbox::flush_due);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one thread that writes. It takes all transactions that wait, writes them as one group with
 // one fsync, publishes their events and answers them: the more writers at once, the fewer fsyncs
-// each costs. Between groups it compacts, gives back free space, and empties the write-ahead log.
+// each costs. Where an fsync is slow it waits a little for those whom it has just answered, since
+// they would otherwise wait for the whole of the next one. Between groups it compacts, gives back
+// free space, and empties the write-ahead log.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -58,6 +61,8 @@ class Writer final {
 
   void run();
   Round next_round();
+  void note_sync(std::chrono::steady_clock::duration took);
+  void await_crowd(std::unique_lock<std::mutex>& lock);
 
   void write_group(Round& round);
   Result<void> apply_group(Round& round, std::vector<Result<Revision>>& answers,
@@ -101,6 +106,9 @@ class Writer final {
   TimerId flush_timer_ = 0, expiry_timer_ = 0;
   std::int64_t expiry_armed_for_ = 0;
   int wal_pages_ = 0, wal_pages_at_checkpoint_ = 0;
+  // Commits of the last group, and those that came while it was written: so many write at once.
+  std::size_t crowd_ = 0;
+  std::chrono::steady_clock::duration sync_took_{0};  // The last group's; 0: it was not synced.
 
   std::thread thread_;
 };
