@@ -9,6 +9,7 @@ Prints "ok - NAME" or "FAILED - NAME" for each check and ends with 1 if any fail
 import argparse
 import os
 import shutil
+import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -50,6 +51,12 @@ def main():
     parser.add_argument("--only", default="")
     options = parser.parse_args()
 
+    def end(number, _frame):
+        raise SystemExit(128 + number)
+
+    # So that the server ends, too.
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, end)
     report = Report(options.only)
     server = Server(options.keelson)
     try:
