@@ -22,10 +22,10 @@ class History {
 
 struct WatchHubOptions {
   // Kept in memory for watches that are not up to date; beyond it they read history.
-  std::size_t recent_bytes_max = 16 * 1024 * 1024;
+  std::size_t recent_bytes_max = std::size_t{16} * 1024 * 1024;
   // A batch ends with the revision that reaches one of these.
   std::size_t batch_events_max = 512;
-  std::size_t batch_bytes_max = 1024 * 1024;
+  std::size_t batch_bytes_max = std::size_t{1024} * 1024;
 };
 
 class WatchHub {

@@ -56,7 +56,7 @@ template <class T>
 Task<Result<T>> ReaderPool::read(std::move_only_function<Result<T>(LogReader&)> job) {
   // Owns what it uses: it may still run when a stop has ended this task already.
   auto start = [pool = shared_from_this(),
-                job = std::move(job)](Completion<Result<T>> done) mutable {
+                job = std::move(job)](const Completion<Result<T>>& done) mutable {
     WatchHub* hub = &pool->hub_;
     const bool queued = pool->submit([hub, done, job = std::move(job)](LogReader& reader) mutable {
       if (done.is_done()) return;

@@ -57,7 +57,7 @@ class SqliteStore final : public Store {
   Task<Result<Revision>> current_revision() override { co_return hub_->revision(); }
 
   Task<Result<void>> compact(Revision revision) override {
-    auto start = [writer = writer_, revision](Completion<Result<void>> done) {
+    auto start = [writer = writer_, revision](const Completion<Result<void>>& done) {
       writer->compact(revision, [done](Result<void> result) { done.complete(std::move(result)); });
     };
     co_return co_await suspended<Result<void>>(fail(Status::canceled()), std::move(start));
@@ -105,7 +105,7 @@ class SqliteStore final : public Store {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_sqlite_store(Executor& executor, SqliteOptions options) {
+Result<std::unique_ptr<Store>> open_sqlite_store(Executor& executor, const SqliteOptions& options) {
   TRY(FileLock lock, FileLock::acquire(options.path));
   TRY(OpenFile file, open_file(options.path, {.size_bytes_max = options.size_bytes_max,
                                               .wal_bytes_max = options.wal_bytes_max,

@@ -16,7 +16,7 @@ struct SqliteOptions {
   Duration compaction_interval = kCompactionInterval;  // 0: only compact() compacts.
   int reader_threads = 2;
   // About this much write-ahead log is kept before it is copied into the file.
-  std::int64_t wal_bytes_max = 16 * 1024 * 1024;
+  std::int64_t wal_bytes_max = std::int64_t{16} * 1024 * 1024;
   // Refuse writes (Unavailable) rather than let the file grow beyond; 0: what the disk holds.
   std::int64_t size_bytes_max = 0;
   // Read the whole file at opening and refuse it if damaged.
@@ -28,6 +28,6 @@ struct SqliteOptions {
 // thread-safe, outlives the store; watches may outlive it, and then fail.
 // Errors: Unavailable when another process has the file, or the disk fails; InternalError when the
 // file is damaged, foreign or of a newer version.
-Result<std::unique_ptr<Store>> open_sqlite_store(Executor& executor, SqliteOptions options);
+Result<std::unique_ptr<Store>> open_sqlite_store(Executor& executor, const SqliteOptions& options);
 
 }  // namespace keelson::store
