@@ -72,6 +72,8 @@ bool Headers::has(std::string_view name) const {
   return std::ranges::any_of(fields_, [name](const auto& f) { return same_name(f.first, name); });
 }
 
+// By value, as in what overrides it: those are coroutines, which must own their parameters.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 Task<Result<void>> HttpExchange::finish_with(Headers) { return finish(); }
 
 std::string_view Target::get(std::string_view name) const {

@@ -2,6 +2,8 @@
 // HTTP/2, the server's side: each stream is a task.
 #include <nghttp2/nghttp2.h>
 
+#include <tuple>
+
 #include "net/http1_codec.h"
 #include "net/http2_session.h"
 #include "net/http_connection.h"
@@ -205,7 +207,8 @@ Task<void> handle(Connection* connection, std::shared_ptr<Http2Stream> stream) {
 void begin(Connection& connection, std::shared_ptr<Http2Stream> stream) {
   const HttpLimits& limits = connection.shared->limits;
   if (stream->head_too_large) {
-    (void)connection.session->respond(
+    // Fails only when the stream has closed: nobody waits for the answer then.
+    std::ignore = connection.session->respond(
         *stream, {.status = 431, .headers = {{"content-length", "0"}}, .body = {}}, {}, true);
     connection.session->discard_inbound(*stream);
     return;

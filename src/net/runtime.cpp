@@ -201,7 +201,7 @@ class AsioRuntime final : public Runtime {
 
  private:
   static void wait_signal(asio::signal_set& set,
-                          std::shared_ptr<std::function<void(int)>> handler) {
+                          const std::shared_ptr<std::function<void(int)>>& handler) {
     set.async_wait([&set, handler](boost::system::error_code error, int signal) {
       if (error) return;
       wait_signal(set, handler);

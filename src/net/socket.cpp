@@ -292,10 +292,11 @@ Task<Result<std::vector<Address>>> resolve(Runtime& runtime, std::string host, s
   if (const auto address = parse_address(host, port)) co_return std::vector{*address};
   // Shared, so that it outlives a wait that is given up.
   auto resolver = std::make_shared<Resolver>(io_context_of(runtime));
-  co_return co_await suspended<Found>(fail(Status::canceled()), [&](Completion<Found> done) {
+  co_return co_await suspended<Found>(fail(Status::canceled()), [&](const Completion<Found>& done) {
     resolver->async_resolve(
         host, std::to_string(port), Resolver::numeric_service | Resolver::address_configured,
-        [done, resolver, host](boost::system::error_code error, Resolver::results_type results) {
+        [done, resolver, host](boost::system::error_code error,
+                               const Resolver::results_type& results) {
           if (error) {
             done.complete(fail(Status::unavailable("lookup " + host + ": no such host")));
             return;
@@ -347,7 +348,8 @@ Result<std::unique_ptr<Listener>> listen_unix(Runtime& runtime, const std::strin
   TRY(Address address, unix_address(path));
   // A socket that nobody listens on is what a process that ended left behind.
   const FdGuard probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (::connect(probe.get(), address.get(), address.size) != 0 && errno == ECONNREFUSED)
+  if (probe.get() >= 0 && ::connect(probe.get(), address.get(), address.size) != 0 &&
+      errno == ECONNREFUSED)
     ::unlink(path.c_str());
   return listen_on(runtime, address, what, path);
 }
