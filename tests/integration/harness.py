@@ -180,6 +180,11 @@ class Server:
         except OSError:
             return ""
 
+    def findings(self):
+        """What sanitizers wrote into the log, also before a kill -9."""
+        with open(os.path.join(self.folder, "log"), errors="replace") as log:
+            return [line.strip() for line in log if "Sanitizer: " in line or ": runtime error: " in line]
+
     def clean(self):
         if self.process and self.process.poll() is None:
             self.kill()

@@ -43,6 +43,8 @@ def run(report, server):
     for check in checks_bad_bytes.CHECKS + checks_server.ALONE:
         report.check(title(check), in_namespace, check, server, default)
     report.check("SIGTERM ends the server in good order", lambda: equal(server.stop(), 0, "the exit code"))
+    if server.sanitized:
+        report.check("the sanitizers found nothing", lambda: equal(server.findings(), [], "their findings"))
 
 
 def main():
