@@ -57,7 +57,7 @@ Result<std::string> decode(std::string_view text, const std::array<std::int8_t, 
   std::uint32_t group = 0;
   int bits = 0;
   for (const char c : text) {
-    const int value = values[static_cast<unsigned char>(c)];
+    const std::int8_t value = values[static_cast<unsigned char>(c)];
     if (value < 0) return illegal();
     group = group << 6 | static_cast<std::uint32_t>(value);
     bits += 6;
