@@ -57,8 +57,8 @@ bool parse_v6(std::string_view text, bool leading_zeros, std::array<std::uint8_t
     }
     if (group.empty() || group.size() > 4) return false;
     unsigned value = 0;
-    const char* group_end = group.data() + group.size();
-    if (std::from_chars(group.data(), group_end, value, 16).ptr != group_end) return false;
+    const char* stop = std::from_chars(group.data(), group.data() + group.size(), value, 16).ptr;
+    if (stop != group.data() + group.size()) return false;
     bytes[at++] = static_cast<std::uint8_t>(value >> 8);
     bytes[at++] = static_cast<std::uint8_t>(value & 0xFF);
     if (end == text.npos) break;

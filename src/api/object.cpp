@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <new>
+#include <tuple>
 
 #include "api/codec/json.h"
 #include "api/codec/json_reader.h"
@@ -216,7 +217,8 @@ const void* Object::typed(const Type& type) const {
   CHECK(kind_.empty() || type.name == kind_);
   void* value = ::operator new(type.size);
   type.construct(value);
-  decode_json(type, json_, value);
+  // Fields that do not decode are left at their default.
+  std::ignore = decode_json(type, json_, value);
   const Typed* made = new Typed{&type, value};
   const Typed* expected = nullptr;
   if (typed_.compare_exchange_strong(expected, made, std::memory_order_acq_rel)) return value;

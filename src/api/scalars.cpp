@@ -60,7 +60,7 @@ Result<std::string> base64_decode(std::string_view text) {
     const char c = text[i];
     if (c == '\r' || c == '\n') continue;
     if (c == '=') break;
-    const int sextet = kSextets[static_cast<unsigned char>(c)];
+    const std::int8_t sextet = kSextets[static_cast<unsigned char>(c)];
     if (sextet < 0) return illegal();
     group = group << 6 | static_cast<std::uint32_t>(sextet);
     if (++sextets < 4) continue;

@@ -13,8 +13,10 @@ namespace {
 
 class Parser {
  public:
-  Parser(std::string_view text, const ParseOptions& options, ParseFindings* findings)
-      : reader_(text, options.depth_max), storage_(options.storage), findings_(findings) {}
+  Parser(std::string_view text, ParseOptions options, ParseFindings* findings)
+      : reader_(text, options.depth_max),
+        storage_(std::move(options.storage)),
+        findings_(findings) {}
 
   Result<Document> parse() {
     Document document(storage_);
@@ -98,7 +100,7 @@ Result<Document> parse_json(std::string_view text, ParseOptions options, ParseFi
   if (options.size_max && text.size() > options.size_max) {
     return fail(Reason::RequestEntityTooLarge, "limit is " + std::to_string(options.size_max));
   }
-  return Parser(text, options, findings).parse();
+  return Parser(text, std::move(options), findings).parse();
 }
 
 void append_json_string(std::string& out, std::string_view text) {

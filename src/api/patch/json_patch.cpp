@@ -11,7 +11,6 @@
 namespace keelson::api {
 namespace {
 
-using boost::json::array;
 using boost::json::object;
 
 // Why an operation does not apply.
@@ -68,9 +67,9 @@ Try<std::size_t> index_of(std::string_view token, std::size_t size) {
   std::string_view digits = token;
   if (digits.starts_with('+')) digits.remove_prefix(1);
   std::int64_t index = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, index);
-  if (error != std::errc() || stop != end || (digits.size() != token.size() && index < 0)) {
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (error != std::errc() || stop != digits.data() + digits.size() ||
+      (digits.size() != token.size() && index < 0)) {
     return failed(
         "strconv.Atoi: parsing " + in_quotes(token) +
         (error == std::errc::result_out_of_range ? ": value out of range" : ": invalid syntax"));

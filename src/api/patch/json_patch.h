@@ -13,7 +13,7 @@ namespace keelson::api {
 
 inline constexpr std::size_t kJsonPatchOperationsMax = 10'000;  // Upstream: maxJSONPatchOperations.
 // How much all copy operations of one patch may add. Upstream: JSONPatchMaxCopyBytes.
-inline constexpr std::size_t kJsonPatchCopyBytesMax = 3 * 1024 * 1024;
+inline constexpr std::size_t kJsonPatchCopyBytesMax = std::size_t{3} * 1024 * 1024;
 
 // The document after all operations of `patch`, a list. Errors: BadRequest when the patch is none,
 // RequestEntityTooLarge when it has too many operations, Invalid when one of them does not apply;

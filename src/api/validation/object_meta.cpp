@@ -17,7 +17,7 @@ constexpr std::string_view kOrphan = "orphan";
 constexpr std::string_view kForeground = "foregroundDeletion";
 constexpr std::size_t kSubresourceLengthMax = 256;
 constexpr std::size_t kConditionReasonLengthMax = 1024;
-constexpr std::size_t kConditionMessageLengthMax = 32 * 1024;
+constexpr std::size_t kConditionMessageLengthMax = std::size_t{32} * 1024;
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);

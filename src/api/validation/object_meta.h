@@ -16,7 +16,8 @@
 
 namespace keelson::api {
 
-inline constexpr std::size_t kAnnotationsSizeMax = 256 * 1024;  // Bytes of all keys and values.
+// Bytes of all keys and values.
+inline constexpr std::size_t kAnnotationsSizeMax = std::size_t{256} * 1024;
 inline constexpr std::size_t kFieldManagerLengthMax = 128;
 
 using StringMapView = std::map<std::string, std::string, std::less<>>;
