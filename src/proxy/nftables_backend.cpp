@@ -275,7 +275,7 @@ class NftablesBackend final : public Backend {
       }
       entry.chain = way.chain();
       use(t, way);
-      applied.ways.push_back(std::move(way));
+      applied.ways.push_back(way);
       return entry;
     };
     const Action external = port.external_local ? Action::ExternalLocal : Action::External;
