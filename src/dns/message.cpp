@@ -238,9 +238,9 @@ std::string write_answer(const Query& query, const Answer& answer, std::size_t s
     put_opt(out, query.dnssec_ok, static_cast<unsigned>(answer.code) >> 4);
     ++counts[2];
   }
-  for (int section = 0; section < 3; ++section) {
-    out[static_cast<std::size_t>(6 + section * 2)] = static_cast<char>(counts[section] >> 8);
-    out[static_cast<std::size_t>(7 + section * 2)] = static_cast<char>(counts[section] & 0xff);
+  for (std::size_t section = 0; section < 3; ++section) {
+    out[6 + section * 2] = static_cast<char>(counts[section] >> 8);
+    out[7 + section * 2] = static_cast<char>(counts[section] & 0xff);
   }
   if (truncated) out[2] = static_cast<char>(out[2] | 0x02);
   return out;

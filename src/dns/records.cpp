@@ -77,9 +77,8 @@ std::optional<std::string> reverse_address(std::string_view name) {
     for (std::size_t i = 0; i < 32; ++i) {
       const std::string_view label = pop_label(name);
       unsigned digit = 0;
-      if (label.size() != 1 ||
-          std::from_chars(label.data(), label.data() + 1, digit, 16).ptr != label.data() + 1)
-        return std::nullopt;
+      const char* stop = std::from_chars(label.data(), label.data() + label.size(), digit, 16).ptr;
+      if (label.size() != 1 || stop != label.data() + 1) return std::nullopt;
       bytes[i / 2] = static_cast<std::uint8_t>(bytes[i / 2] << 4 | digit);
     }
     return name.empty() ? std::optional(api::IpAddress::v6(bytes).text()) : std::nullopt;
