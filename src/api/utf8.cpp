@@ -23,6 +23,15 @@ Rune first_rune(std::string_view text) {
   return {first, 1, false};
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const Rune rune = first_rune(text);
+    if (!rune.valid) return false;
+    text.remove_prefix(rune.size);
+  }
+  return true;
+}
+
 bool is_printable(std::uint32_t code) {
   if (code < 0x20 || code == 0x7F) return false;
   if (code < 0x7F) return true;

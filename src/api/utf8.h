@@ -17,6 +17,8 @@ struct Rune {
 // The character at the start of `text`, which is not empty. Where that is no UTF-8: the first byte,
 // not valid. Overlong forms and surrogates are not valid.
 Rune first_rune(std::string_view text);
+// Whether all of it is.
+bool is_utf8(std::string_view text);
 
 // Close to Go's unicode.IsPrint: no controls, no separators other than the space, no surrogates, no
 // private use, no format characters that are common.

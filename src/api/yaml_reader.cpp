@@ -64,15 +64,6 @@ Result<void> check_characters(std::string_view text) {
   return {};
 }
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const Rune rune = first_rune(text);
-    if (!rune.valid) return false;
-    text.remove_prefix(rune.size);
-  }
-  return true;
-}
-
 struct TokenIterDeleter {
   void operator()(fy_token_iter* iterator) const { fy_token_iter_destroy(iterator); }
 };

@@ -18,15 +18,6 @@ namespace {
 
 std::unexpected<Status> unexpected_end() { return fail(Status::bad_request("unexpected EOF")); }
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const Rune rune = first_rune(text);
-    if (!rune.valid) return false;
-    text.remove_prefix(rune.size);
-  }
-  return true;
-}
-
 struct Tag {
   std::uint64_t number;
   Wire wire;

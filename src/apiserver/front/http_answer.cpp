@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers: objects, lists, tables, errors; compressed where that pays.
-#include <zlib.h>
-
 #include <set>
 
 #include "api/codec/json.h"
+#include "apiserver/front/content_coding.h"
 #include "apiserver/front/http_front.h"
 #include "apiserver/front/json_text.h"
 #include "apiserver/front/status_json.h"
@@ -13,33 +12,10 @@ namespace keelson::apiserver {
 namespace {
 
 constexpr std::size_t kCompressMin = 128 * 1024;  // Upstream's defaultGzipThresholdBytes.
-
-// Nothing if zlib refuses.
-std::optional<std::string> gzip(std::string_view bytes) {
-  z_stream stream{};
-  // 15 bits of window, and 16 for a gzip header. Level 1: the network is rarely worth more time.
-  if (deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-    return std::nullopt;
-  }
-  std::string out;
-  out.resize(deflateBound(&stream, bytes.size()));
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int result = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (result != Z_STREAM_END) return std::nullopt;
-  return out;
-}
+constexpr int kGzipLevel = 1;                     // The network is rarely worth more time.
 
 bool is_to_be_compressed(std::size_t size, const net::Headers& headers) {
-  if (size <= kCompressMin) return false;
-  for (const auto& type : parse_accept(headers.get("Accept-Encoding"))) {
-    if (type.type == "gzip" && type.quality > 0) return true;
-  }
-  return false;
+  return size > kCompressMin && accepts_gzip(headers);
 }
 
 const std::shared_ptr<const std::string>& line_feed() {
@@ -122,7 +98,7 @@ Task<Result<void>> HttpFront::answer_json(Request& request, std::string json, in
   request.code = code;
   net::HttpResponse response = head(request, code, output);
   if (is_to_be_compressed(json.size(), request.exchange.request().headers)) {
-    if (auto compressed = gzip(json)) {
+    if (auto compressed = gzip(json, kGzipLevel)) {
       json = *std::move(compressed);
       response.headers.add("Content-Encoding", "gzip");
       response.headers.add("Vary", "Accept-Encoding");
