@@ -10,7 +10,8 @@ constexpr std::string_view kFlowIndicators = ",[]{}";
 
 class FlowScan {
  public:
-  FlowScan(std::string_view text, int depth_max) : text_(text), depth_max_(depth_max) {}
+  FlowScan(std::string_view text, int depth_max)
+      : text_(text), depth_max_(depth_max), has_directive_(text.contains("%YAML")) {}
 
   Result<void> run() {
     while (!done()) TRY_OK(line());
@@ -24,10 +25,11 @@ class FlowScan {
   bool done() const { return at_ >= text_.size(); }
   char here() const { return text_[at_]; }
 
-  // Bytes of the line break at `at`; 0: none. The last three are breaks to YAML 1.1 alone.
+  // Bytes of the line break at `at`; 0: none. YAML 1.1, which a directive asks for, has some more.
   std::size_t break_at(std::size_t at) const {
     const std::string_view rest = text_.substr(at);
     if (rest.starts_with('\n') || rest.starts_with('\r')) return 1;
+    if (!has_directive_) return 0;
     if (rest.starts_with("\xC2\x85")) return 2;
     return rest.starts_with("\xE2\x80\xA8") || rest.starts_with("\xE2\x80\xA9") ? 3 : 0;
   }
@@ -49,8 +51,12 @@ class FlowScan {
   void skip_to_break() {
     while (!done() && break_at(at_) == 0) ++at_;
   }
-  void skip_word() {
+  void skip_tag() {
     while (!space_at(at_)) ++at_;
+  }
+  // No space need part one from a flow collection.
+  void skip_anchor() {
+    while (!space_at(at_) && !kFlowIndicators.contains(here())) ++at_;
   }
   bool comment_here() const { return here() == '#' && (column() == 0 || space_at(at_ - 1)); }
 
@@ -66,6 +72,10 @@ class FlowScan {
         return {};
       }
       if (!ends_here()) in_plain_ = false;
+      if (!done() && here() == '%' && column() == 0) {
+        end_line();  // A directive.
+        return {};
+      }
     }
     return block_tokens();
   }
@@ -114,8 +124,10 @@ class FlowScan {
       if (node < 0) node = column();
       switch (first) {
         case '&':
+          skip_anchor();
+          continue;
         case '!':
-          skip_word();
+          skip_tag();
           continue;
         case '|':
         case '>':
@@ -224,8 +236,7 @@ class FlowScan {
         quoted();
         after_key = true;
       } else if (c == '&' || c == '!' || c == '*') {
-        ++at_;
-        while (!space_at(at_) && !kFlowIndicators.contains(here())) ++at_;
+        skip_anchor();
       } else {
         in_plain = !indicator && !value && !(c == ':' && key) &&
                    !((c == '?' || c == '-') && space_at(at_ + 1));
@@ -244,6 +255,7 @@ class FlowScan {
 
   std::string_view text_;
   int depth_max_;
+  bool has_directive_;
   std::size_t at_ = 0, line_start_ = 0, line_ = 1;
   Column parent_ = -1;
   bool in_plain_ = false;  // A plain scalar that may go on in the next line.

@@ -35,7 +35,7 @@ TEST(YamlFlow, FindsFlowCollectionsWhereverOneMayStand) {
            "&x a: &y !!seq [[[",
            "[a]: [[[",
            "# a comment\r[[[",
-           "# a comment\xE2\x80\xA8[[[",
+           "%YAML 1.1\n---\n# a comment\xE2\x80\xA8[[[",
            "a: it's\nb: [[[",
            "a:b: [[[",
            "a: # why\n  [[[",
@@ -74,6 +74,7 @@ TEST(YamlFlow, LeavesBracketsInTextAlone) {
            "{a: [1], b: [2], c: {d: e}}",
            "[[], [], []]",
            "*a : [b]",
+           "# a comment\xE2\x80\xA8[[[",
        }) {
     EXPECT_FALSE(finds(text)) << text;
   }
