@@ -192,7 +192,9 @@ std::string Quantity::text() const {
   Int value = nano_ < 0 ? -nano_ : nano_;
   std::string result = nano_ < 0 ? "-" : "";
 
-  if (format_ == Format::BinarySi && value >= 1024 * kNanoPerUnit && value % kNanoPerUnit == 0) {
+  // Upstream writes other amounts in this format without a suffix, and with a decimal one as soon as
+  // it has read that again; here the text stays the same.
+  if (format_ == Format::BinarySi && value % (1024 * kNanoPerUnit) == 0) {
     value /= kNanoPerUnit;
     std::size_t power = 0;
     while (value % 1024 == 0 && power + 1 < std::size(kBinarySuffixes)) {

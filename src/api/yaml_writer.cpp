@@ -372,6 +372,7 @@ class Writer {
   }
 
   void write_literal(std::string_view text, int indent) {
+    if (indent == 0) indent = kIndent;  // A document of nothing but this.
     put("|");
     if (text.front() == ' ' || text.front() == '\n') put(std::to_string(kIndent));
     if (text.back() != '\n') {

@@ -308,6 +308,13 @@ TEST(YamlWriter, WritesSeveralLinesAsBlocks) {
   }
 }
 
+TEST(YamlWriter, IndentsABlockThatIsAllOfADocument) {
+  EXPECT_EQ(to_yaml(Document("a\nb")), "|-\n  a\n  b\n");
+  for (const std::string_view text : {"a\nb", " a\nb\n", "\na\n\n", "a\n\n\n\nb"}) {
+    EXPECT_EQ(parse_yaml(to_yaml(Document(text))), Document(text)) << text;
+  }
+}
+
 TEST(YamlWriter, FoldsLongLines) {
   std::string words;
   for (int i = 0; i < 30; ++i) words += "word ";
