@@ -71,6 +71,8 @@ class Channel {
   // Waits for room. False when closed or stopped.
   Task<bool> push(T value) {
     while (true) {
+      // Not moved from when it is refused: try_push() takes a reference.
+      // NOLINTNEXTLINE(bugprone-use-after-move)
       if (try_push(std::move(value))) co_return true;
       const bool more = co_await suspended<bool>(false, [this](Completion<bool> done) {
         bool open = false;

@@ -23,7 +23,8 @@ using Revision = std::int64_t;
 
 // Limits of one transaction. Upstream: etcd's default --max-txn-ops and --max-request-bytes.
 inline constexpr std::size_t kTransactionWritesMax = 128;
-inline constexpr std::size_t kTransactionBytesMax = 1536 * 1024;  // Keys and values together.
+// Keys and values together.
+inline constexpr std::size_t kTransactionBytesMax = std::size_t{1536} * 1024;
 
 struct KeyValue {
   std::string key;
