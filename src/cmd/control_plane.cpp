@@ -39,7 +39,7 @@ Result<std::unique_ptr<store::Store>> ControlPlane::open_store() {
     return fail(Status::unavailable("cannot make the folder of " + path + ": " + error.message()));
   store::SqliteOptions sqlite;
   sqlite.path = std::move(path);
-  return store::open_sqlite_store(runtime_, std::move(sqlite));
+  return store::open_sqlite_store(runtime_, sqlite);
 }
 
 Task<Result<void>> ControlPlane::start() {

@@ -34,7 +34,8 @@ const Program* find(std::string_view name) {
 void print_usage(std::FILE* to) {
   std::fprintf(to, "Kubernetes in one small program.\n\nUsage: keelson PROGRAM [flags]\n\n");
   for (const auto& program : kPrograms)
-    std::fprintf(to, "  %-24s %s\n", program.name.data(), program.purpose.data());
+    std::fprintf(to, "  %-24.*s %.*s\n", static_cast<int>(program.name.size()), program.name.data(),
+                 static_cast<int>(program.purpose.size()), program.purpose.data());
   std::fprintf(to, "  %-24s %s\n\nkeelson PROGRAM --help tells the flags.\n", "version",
                "prints the version");
 }
