@@ -90,7 +90,7 @@ void Cgroups::set(const std::string& controller, const std::string& path, const 
 
 Result<std::string> Cgroups::make(const v1::Pod& pod) {
   if (!usable_) return std::string();
-  const std::string path = parent_ + "/" + cgroup_of_pod(pod);
+  std::string path = parent_ + "/" + cgroup_of_pod(pod);
   TRY_OK(make_group(path));
   const auto limits = pod_resources(pod, enforce_cpu_limits_);
   if (unified_) {

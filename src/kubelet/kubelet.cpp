@@ -177,7 +177,7 @@ void Kubelet::on_pod(const client::ObjectPtr& before, const client::ObjectPtr& n
   if (const auto found = workers_.find(now->uid()); found != workers_.end()) {
     found->second.worker->update(std::move(pod));
   } else {
-    add_worker(std::move(pod));
+    add_worker(pod);
   }
 }
 
@@ -189,7 +189,7 @@ std::vector<PodPtr> Kubelet::admitted_pods(const std::string& but) const {
   return out;
 }
 
-void Kubelet::add_worker(PodPtr pod) {
+void Kubelet::add_worker(const PodPtr& pod) {
   const std::string uid = pod->metadata.uid;
   std::optional<PodFailure> refused;
   // A pod that has a start time was admitted before, by this kubelet or the one before it.

@@ -56,7 +56,7 @@ class Kubelet final {
 
  private:
   void on_pod(const client::ObjectPtr& before, const client::ObjectPtr& now);
-  void add_worker(PodPtr pod);
+  void add_worker(const PodPtr& pod);
   Task<void> run_worker(std::string uid, PodWorker* worker);
   Task<void> run_pods();
   Task<void> run_runtime_check();

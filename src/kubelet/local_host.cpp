@@ -122,8 +122,8 @@ Result<std::string> LocalHost::sub_path_source(const MountInputs& in, const v1::
     }
   }
   if (path.empty()) return volume;
-  const std::string target = volumes_.pod_dir(in.pod->metadata.uid) + "/volume-subpaths/" +
-                             mount.name + "/" + in.container->name + "/" + std::to_string(index);
+  std::string target = volumes_.pod_dir(in.pod->metadata.uid) + "/volume-subpaths/" + mount.name +
+                       "/" + in.container->name + "/" + std::to_string(index);
   auto bound = bind_sub_path(volume, path, target);
   if (!bound) {
     return fail(std::move(bound).error().with_context(

@@ -35,7 +35,7 @@ PodProbes::PodProbes(NodeContext& node, std::function<void()> changed)
 
 PodProbes::~PodProbes() = default;
 
-void PodProbes::update(PodPtr pod, const RuntimePod& runtime) {
+void PodProbes::update(const PodPtr& pod, const RuntimePod& runtime) {
   std::string ip;
   if (const SandboxRecord* sandbox = runtime.ready_sandbox()) {
     if (sandbox->host_network && !node_.options.node_ips.empty()) ip = node_.options.node_ips[0];
@@ -57,8 +57,8 @@ void PodProbes::update(PodPtr pod, const RuntimePod& runtime) {
 
 Task<void> PodProbes::retire(std::unique_ptr<TaskGroup> tasks) { co_await tasks->stop(); }
 
-void PodProbes::watch(PodPtr pod, const v1::Container& spec, const ContainerRecord& record,
-                      std::string pod_ip) {
+void PodProbes::watch(const PodPtr& pod, const v1::Container& spec, const ContainerRecord& record,
+                      const std::string& pod_ip) {
   ContainerHealth health{.container_id = record.id};
   health.started = !spec.startupProbe;
   health.ready = !spec.readinessProbe;

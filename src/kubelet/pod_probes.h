@@ -19,7 +19,7 @@ class PodProbes final {
   ~PodProbes();
 
   // Starts the probes of containers that run now, ends those of others.
-  void update(PodPtr pod, const RuntimePod& runtime);
+  void update(const PodPtr& pod, const RuntimePod& runtime);
   // The pod is being ended: from now on only readiness counts.
   void end_restarts() { ending_ = true; }
   const PodHealth& health() const { return health_; }
@@ -32,8 +32,8 @@ class PodProbes final {
     std::unique_ptr<TaskGroup> tasks;
   };
 
-  void watch(PodPtr pod, const v1::Container& spec, const ContainerRecord& record,
-             std::string pod_ip);
+  void watch(const PodPtr& pod, const v1::Container& spec, const ContainerRecord& record,
+             const std::string& pod_ip);
   Task<void> probe_loop(PodPtr pod, const v1::Container* spec, ProbeKind kind,
                         ContainerRecord record, std::string pod_ip);
   void apply(const std::string& container, const std::string& id, ProbeKind kind, bool success);

@@ -19,7 +19,7 @@ StatusManager::StatusManager(client::Client& client, client::Informer& pods, Exe
       queue_(executor,
              {.delay_min = std::chrono::milliseconds(50), .delay_max = std::chrono::seconds(10)}) {}
 
-void StatusManager::set(PodPtr pod, v1::PodStatus status) {
+void StatusManager::set(const PodPtr& pod, v1::PodStatus status) {
   Entry& entry = entries_[pod->metadata.uid];
   if (entry.version > 0 && same_status(entry.status, status)) return;
   entry.key = {pod->metadata.namespace_, pod->metadata.name};
@@ -77,21 +77,18 @@ Task<Result<client::Requeue>> StatusManager::write(std::string uid) {
     const auto entry = entries_.find(uid);
     if (entry == entries_.end()) co_return client::Requeue::none();
     const std::uint64_t version = entry->second.version;
-    bool done = !current || current->metadata.uid != uid;  // Gone, or another of its name.
-    if (!done) {
+    // Otherwise it is gone, or another of its name: there is nothing to write.
+    if (current && current->metadata.uid == uid) {
       v1::Pod next = *current;
       next.status = entry->second.status;
       keep_foreign_conditions(next.status, current->status);
-      done = same_status(next.status, current->status);
-      if (!done) {
+      if (!same_status(next.status, current->status)) {
         auto written = co_await client_.update_status(std::move(next));
-        if (written || written.error().is(Reason::NotFound)) {
-          done = true;
-        } else if (written.error().is(Reason::Conflict) && attempt < kConflictLimit) {
+        if (!written && !written.error().is(Reason::NotFound)) {
+          if (!written.error().is(Reason::Conflict) || attempt >= kConflictLimit)
+            co_return fail(std::move(written).error());
           current = nullptr;
           continue;
-        } else {
-          co_return fail(std::move(written).error());
         }
       }
     }

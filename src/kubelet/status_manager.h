@@ -19,7 +19,7 @@ class StatusManager final {
   StatusManager(client::Client& client, client::Informer& pods, Executor& executor);
 
   // Written soon; nothing happens if it is what was set before.
-  void set(PodPtr pod, v1::PodStatus status);
+  void set(const PodPtr& pod, v1::PodStatus status);
   // What was set last; null if nothing was.
   const v1::PodStatus* find(const std::string& uid) const;
   // Waits until what was set last is written, or the pod is gone. Errors: Canceled.

@@ -50,7 +50,7 @@ FakeRuntime::~FakeRuntime() {
   }
 }
 
-void FakeRuntime::fail_next(std::string call, int count, Status status) {
+void FakeRuntime::fail_next(const std::string& call, int count, const Status& status) {
   for (int i = 0; i < count; ++i) failures_[call].push_back(status);
 }
 

@@ -48,7 +48,7 @@ class FakeRuntime final : public Runtime {
                                                   const std::vector<std::string>& command)>;
   void on_exec(Exec exec) { exec_ = std::move(exec); }
   // The next `count` calls of that name ("RunPodSandbox", "StartContainer", ...) fail.
-  void fail_next(std::string call, int count, Status status);
+  void fail_next(const std::string& call, int count, const Status& status);
   // Forgets the failures that are still to come.
   void heal() { failures_.clear(); }
   int calls(const std::string& call) const;
