@@ -90,7 +90,7 @@ Task<Result<void>> ensure_priority_class(client::Client& client, std::string nam
   const auto& classes = api::resource_of<scheduling::v1::PriorityClass>();
   json::object object = named(classes, {{"name", std::move(name)}});
   object["value"] = value;
-  object["description"] = std::move(description);
+  object["description"] = description;
   object["preemptionPolicy"] = "PreemptLowerPriority";
   co_return co_await ensure_object(client, classes, std::move(object));
 }

@@ -63,11 +63,11 @@ void add_token_handlers(ResourceApi& api, std::shared_ptr<ServiceAccountTokens> 
       [tokens](CallContext& call, const api::Resource&, api::ObjectKey key, api::Document body) {
         return tokens->issue(call, std::move(key), std::move(body));
       });
-  api.set_create_handler(
-      "tokenreviews.authentication.k8s.io", "",
-      [tokens](CallContext& call, const api::Resource&, api::ObjectKey, api::Document body) {
-        return review(tokens, call.now, std::move(body));
-      });
+  api.set_create_handler("tokenreviews.authentication.k8s.io", "",
+                         [tokens = std::move(tokens)](CallContext& call, const api::Resource&,
+                                                      const api::ObjectKey&, api::Document body) {
+                           return review(tokens, call.now, std::move(body));
+                         });
 }
 
 void add_issuer_routes(Routes& routes, const ServiceAccountTokens& tokens,
@@ -83,7 +83,8 @@ void add_issuer_routes(Routes& routes, const ServiceAccountTokens& tokens,
       {"id_token_signing_alg_values_supported", std::move(algorithms)}};
   const auto serve = [&](std::string path, std::string type, std::string body) {
     routes.add(std::move(path),
-               [type, body](const RouteRequest&) -> Task<Result<net::HttpResponse>> {
+               [type = std::move(type),
+                body = std::move(body)](const RouteRequest&) -> Task<Result<net::HttpResponse>> {
                  net::HttpResponse response = json_response(200, body);
                  response.headers.set("Content-Type", type);
                  response.headers.set("Cache-Control", "public, max-age=3600");

@@ -24,11 +24,11 @@ constexpr std::string_view kUserPrefix = "system:serviceaccount:";
 constexpr std::string_view kExtra = "authentication.kubernetes.io/";
 
 // Source: authentication.k8s.io/v1 TokenRequest; upstream validation of its spec.
-constexpr std::int64_t kExpirationMin = 10 * 60;
+constexpr std::int64_t kExpirationMin = std::int64_t{10} * 60;
 constexpr std::int64_t kExpirationLimit = std::int64_t{1} << 32;
 constexpr std::int64_t kExpirationDefault = 3600;
 // Longer ones are cut to it: nobody can call a token back.
-constexpr std::int64_t kExpirationMax = 365 * 24 * 3600;
+constexpr std::int64_t kExpirationMax = std::int64_t{365} * 24 * 3600;
 // What the projected volume of a pod asks for. As upstream, such tokens hold longer than they say,
 // for programs that read them only once.
 constexpr std::int64_t kPodExpiration = 3607;

@@ -11,7 +11,6 @@
 namespace keelson::apiserver {
 namespace {
 
-using core::v1::Container;
 using core::v1::PersistentVolume;
 using core::v1::Pod;
 using core::v1::Volume;

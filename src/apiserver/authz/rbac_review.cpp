@@ -44,11 +44,11 @@ Task<Result<api::Document>> answer(std::shared_ptr<const RbacAuthorizer> rbac, U
 }  // namespace
 
 void add_rules_review(ResourceApi& api, std::shared_ptr<const RbacAuthorizer> rbac) {
-  api.set_create_handler(
-      "selfsubjectrulesreviews.authorization.k8s.io", "",
-      [rbac](CallContext& call, const api::Resource&, api::ObjectKey, api::Document body) {
-        return answer(rbac, call.user, call.now, std::move(body));
-      });
+  api.set_create_handler("selfsubjectrulesreviews.authorization.k8s.io", "",
+                         [rbac = std::move(rbac)](CallContext& call, const api::Resource&,
+                                                  const api::ObjectKey&, api::Document body) {
+                           return answer(rbac, call.user, call.now, std::move(body));
+                         });
 }
 
 }  // namespace keelson::apiserver

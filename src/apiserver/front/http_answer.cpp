@@ -11,8 +11,9 @@
 namespace keelson::apiserver {
 namespace {
 
-constexpr std::size_t kCompressMin = 128 * 1024;  // Upstream's defaultGzipThresholdBytes.
-constexpr int kGzipLevel = 1;                     // The network is rarely worth more time.
+// Upstream's defaultGzipThresholdBytes.
+constexpr std::size_t kCompressMin = std::size_t{128} * 1024;
+constexpr int kGzipLevel = 1;  // The network is rarely worth more time.
 
 bool is_to_be_compressed(std::size_t size, const net::Headers& headers) {
   return size > kCompressMin && accepts_gzip(headers);

@@ -16,7 +16,8 @@
 
 namespace keelson::apiserver {
 
-inline constexpr std::size_t kBodyMax = 3 * 1024 * 1024;  // Upstream's MaxRequestBodyBytes.
+// Upstream's MaxRequestBodyBytes.
+inline constexpr std::size_t kBodyMax = std::size_t{3} * 1024 * 1024;
 
 class HttpFront {
  public:

@@ -33,7 +33,7 @@ class FrameWriter {
   FrameWriter(const api::Resource& resource, Output output, RowObject include, Wall now)
       : resource_(resource),
         stored_(stored_form(resource)),
-        output_(output),
+        output_(std::move(output)),
         include_(include),
         now_(now) {}
 
@@ -71,8 +71,8 @@ class FrameWriter {
 
   std::string object_text(const Delivery& delivery) const {
     if (delivery.type == WatchType::Bookmark) {
-      const std::string json = bookmark_json(resource_.api_version(), resource_.kind,
-                                             delivery.revision, delivery.initial_events_end);
+      std::string json = bookmark_json(resource_.api_version(), resource_.kind, delivery.revision,
+                                       delivery.initial_events_end);
       if (output_.form == OutputForm::Object) return json;
       auto object = api::Object::from_json(json);
       return object ? shaped(**object, true) : json;

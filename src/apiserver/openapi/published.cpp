@@ -7,7 +7,7 @@
 namespace keelson::apiserver {
 namespace {
 
-constexpr std::size_t kCompressMin = 4 * 1024;
+constexpr std::size_t kCompressMin = std::size_t{4} * 1024;
 constexpr int kGzipLevel = 6;  // Made once, sent often.
 
 }  // namespace

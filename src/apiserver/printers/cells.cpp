@@ -25,22 +25,24 @@ std::string age_of_point(const T& since, Wall now) {
 }  // namespace
 
 std::string human_duration(Duration duration) {
+  // Each in the unit below it.
+  constexpr std::int64_t kMinute = 60, kHour = 60, kYear = 365;
   const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(duration).count();
   // A clock that is a little ahead is no error.
   if (seconds < -1) return "<invalid>";
   if (seconds < 0) return "0s";
-  if (seconds < 2 * 60) return with_unit(seconds, 's');
-  const std::int64_t minutes = seconds / 60;
-  if (minutes < 10) return two_units(minutes, 'm', seconds % 60, 's');
-  if (minutes < 3 * 60) return with_unit(minutes, 'm');
-  const std::int64_t hours = minutes / 60;
-  if (hours < 8) return two_units(hours, 'h', minutes % 60, 'm');
+  if (seconds < 2 * kMinute) return with_unit(seconds, 's');
+  const std::int64_t minutes = seconds / kMinute;
+  if (minutes < 10) return two_units(minutes, 'm', seconds % kMinute, 's');
+  if (minutes < 3 * kHour) return with_unit(minutes, 'm');
+  const std::int64_t hours = minutes / kHour;
+  if (hours < 8) return two_units(hours, 'h', minutes % kHour, 'm');
   if (hours < 48) return with_unit(hours, 'h');
   const std::int64_t days = hours / 24;
   if (days < 8) return two_units(days, 'd', hours % 24, 'h');
-  if (days < 2 * 365) return with_unit(days, 'd');
-  if (days < 8 * 365) return two_units(days / 365, 'y', days % 365, 'd');
-  return with_unit(days / 365, 'y');
+  if (days < 2 * kYear) return with_unit(days, 'd');
+  if (days < 8 * kYear) return two_units(days / kYear, 'y', days % kYear, 'd');
+  return with_unit(days / kYear, 'y');
 }
 
 std::string age(const api::Time& since, Wall now) { return age_of_point(since, now); }

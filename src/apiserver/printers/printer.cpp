@@ -76,6 +76,8 @@ Cells common_cells(std::span<const api::Column> columns, const api::Object& obje
 }  // namespace
 
 const api::Resource& printed_as(const api::Resource& resource, const api::Object& object) {
+  // Resources are constants of the tables: none is a temporary.
+  // NOLINTNEXTLINE(bugprone-return-const-ref-from-parameter)
   if (object.kind() == resource.kind) return resource;
   const api::Resource& scale = scale_resource();
   return object.kind() == scale.kind ? scale : resource;

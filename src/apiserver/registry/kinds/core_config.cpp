@@ -16,7 +16,7 @@ using api::FieldErrors;
 using api::FieldPath;
 
 // Source: upstream, MaxSecretSize, for both kinds.
-constexpr std::size_t kSizeMax = 1024 * 1024;
+constexpr std::size_t kSizeMax = std::size_t{1024} * 1024;
 constexpr std::string_view kImmutable = "field is immutable when `immutable` is set";
 constexpr std::string_view kRedacted = "<secret contents redacted>";
 

@@ -18,7 +18,7 @@ using api::FieldPath;
 using storage::v1::StorageClass;
 
 constexpr std::size_t kParametersMax = 512;
-constexpr std::size_t kParametersSizeMax = 256 * 1024;
+constexpr std::size_t kParametersSizeMax = std::size_t{256} * 1024;
 
 std::string lower_case(std::string text) {
   std::ranges::transform(text, text.begin(),
