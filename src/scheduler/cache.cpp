@@ -164,7 +164,7 @@ void Cache::place(PodState& state, PodInfoPtr pod, const std::string& node_name)
   NodeInfo* const before = state.node;
   if (before) {
     count_pod(*state.pod, *before, -1);
-    before->remove_pod(state.pod->uid());
+    before->remove_pod(*state.pod);
   }
   count_pod(*pod, next, 1);
   state.pod = pod;
@@ -176,7 +176,7 @@ void Cache::place(PodState& state, PodInfoPtr pod, const std::string& node_name)
 void Cache::drop(std::unordered_map<std::string, PodState>::iterator pod) {
   NodeInfo& node = *pod->second.node;
   count_pod(*pod->second.pod, node, -1);
-  node.remove_pod(pod->first);
+  node.remove_pod(*pod->second.pod);
   pods_.erase(pod);
   drop_if_empty(node);
 }

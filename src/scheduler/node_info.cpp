@@ -8,6 +8,8 @@ namespace keelson::scheduler {
 void NodeInfo::set_node(NodePtr node) {
   const bool same_images = node_ && node && node_->status.images == node->status.images;
   node_ = std::move(node);
+  unschedulable_ = node_ && node_->spec.unschedulable;
+  tainted_ = node_ && !node_->spec.taints.empty();
   if (!node_) {
     allocatable_ = {};
     images_ = std::make_shared<const ImageSizes>();
@@ -30,11 +32,9 @@ void NodeInfo::add_pod(PodInfoPtr pod) {
   pods_.push_back(std::move(pod));
 }
 
-bool NodeInfo::remove_pod(const std::string& uid) {
-  const auto found =
-      std::ranges::find_if(pods_, [&](const PodInfoPtr& pod) { return pod->uid() == uid; });
+bool NodeInfo::remove_pod(const PodInfo& pod) {
+  const auto found = std::ranges::find(pods_, &pod, &PodInfoPtr::get);
   if (found == pods_.end()) return false;
-  const PodInfo& pod = **found;
   requested_.subtract(pod.requests);
   nonzero_milli_cpu_ -= pod.nonzero_milli_cpu;
   nonzero_memory_ -= pod.nonzero_memory;
@@ -42,7 +42,7 @@ bool NodeInfo::remove_pod(const std::string& uid) {
     const auto used = std::ranges::find(used_ports_, port);
     if (used != used_ports_.end()) used_ports_.erase(used);
   }
-  // Their order means nothing.
+  // Their order means nothing. Last, for this may be the end of the pod.
   std::swap(*found, pods_.back());
   pods_.pop_back();
   return true;

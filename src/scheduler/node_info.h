@@ -27,6 +27,9 @@ class NodeInfo {
     return node_->metadata.labels;
   }
 
+  // Of node().spec, which is not looked up for each of thousands of nodes.
+  bool unschedulable() const { return unschedulable_; }
+  bool tainted() const { return tainted_; }
   const Resources& allocatable() const { return allocatable_; }
   const Resources& requested() const { return requested_; }
   std::int64_t nonzero_milli_cpu() const { return nonzero_milli_cpu_; }
@@ -39,13 +42,14 @@ class NodeInfo {
   // Null: the node is gone, its pods may not be yet.
   void set_node(NodePtr node);
   void add_pod(PodInfoPtr pod);
-  // False if it is not there.
-  bool remove_pod(const std::string& uid);
+  // The one that was added, not one like it. False if it is not there.
+  bool remove_pod(const PodInfo& pod);
 
  private:
   std::string name_;
   std::size_t slot_;
   NodePtr node_;
+  bool unschedulable_ = false, tainted_ = false;
   Resources allocatable_, requested_;
   std::int64_t nonzero_milli_cpu_ = 0, nonzero_memory_ = 0;
   std::vector<PodInfoPtr> pods_;

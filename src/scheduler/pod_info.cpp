@@ -110,6 +110,7 @@ PodInfoPtr make_pod_info(PodPtr pod) {
   const Pod& p = *info->pod;
   info->key = {p.metadata.namespace_, p.metadata.name};
   info->priority = p.spec.priority.value_or(0);
+  info->started = p.status.startTime ? *p.status.startTime : p.metadata.creationTimestamp;
 
   static const podspec::ResourceList kDefaults = {
       {std::string(podspec::kCpu), api::Quantity::from_milli(podspec::kDefaultMilliCpu)},
@@ -124,10 +125,6 @@ PodInfoPtr make_pod_info(PodPtr pod) {
   read_ports(*info, p.spec.initContainers, true);
   read_affinity(*info);
   return info;
-}
-
-api::Time start_time(const Pod& pod) {
-  return pod.status.startTime ? *pod.status.startTime : pod.metadata.creationTimestamp;
 }
 
 }  // namespace keelson::scheduler

@@ -51,6 +51,7 @@ struct PodInfo {
   PodPtr pod;
   ObjectKey key;
   std::int32_t priority = 0;
+  api::Time started;  // When it began to run, or was made: who is the more important of two pods.
   Resources requests;
   // With what a container that requests nothing counts as; for scores.
   std::int64_t nonzero_milli_cpu = 0, nonzero_memory = 0;
@@ -67,8 +68,5 @@ AffinityTerm make_term(std::string namespace_, api::LabelSelector selector);
 
 // Selectors that cannot be read select nothing: the API server does not let them in.
 PodInfoPtr make_pod_info(PodPtr pod);
-
-// When it began to run, or was made; for who is the more important of two pods.
-api::Time start_time(const Pod& pod);
 
 }  // namespace keelson::scheduler

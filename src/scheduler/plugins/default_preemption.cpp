@@ -25,7 +25,7 @@ struct Candidate {
 // Upstream's MoreImportantPod: by priority, then who has run longer.
 bool more_important(const PodInfoPtr& a, const PodInfoPtr& b) {
   if (a->priority != b->priority) return a->priority > b->priority;
-  return start_time(*a->pod) < start_time(*b->pod);
+  return a->started < b->started;
 }
 
 // Splits off, at the end, the pods whose eviction a disruption budget does not allow any more.
@@ -69,8 +69,7 @@ auto harm(const Candidate& candidate) {
     // Shifted to be positive, so that each further victim makes it worse.
     priorities += std::int64_t{victim->priority} + std::numeric_limits<std::int32_t>::max() + 1;
     if (victim->priority != candidate.victims.front()->priority) continue;
-    const api::Time start = start_time(*victim->pod);
-    if (!latest_start || start < latest_start) latest_start = start;
+    if (!latest_start || victim->started < latest_start) latest_start = victim->started;
   }
   const std::int64_t started = latest_start ? latest_start.point().time_since_epoch().count() : 0;
   return std::tuple(candidate.violations, candidate.victims.front()->priority, priorities,
@@ -175,7 +174,7 @@ class DefaultPreemption final : public PostFilterPlugin {
     NodeInfo trial = node;
     CycleState trial_state = state.clone();
     for (const auto& other : lower) {
-      trial.remove_pod(other->uid());
+      trial.remove_pod(*other);
       view_.profile->run_pod_removed(trial_state, pod, *other, trial);
     }
     int refused_by = 0;
@@ -201,7 +200,7 @@ class DefaultPreemption final : public PostFilterPlugin {
                                 refused_by) == Code::Success) {
         return true;
       }
-      trial.remove_pod(other->uid());
+      trial.remove_pod(*other);
       view_.profile->run_pod_removed(trial_state, pod, *other, trial);
       candidate.victims.push_back(other);
       return false;

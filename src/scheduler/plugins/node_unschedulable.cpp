@@ -19,7 +19,7 @@ class NodeUnschedulable final : public FilterPlugin {
 
   Code filter(const CycleState&, const PodInfo& pod, const NodeInfo& node,
               Reasons& reasons) const override {
-    if (accepts(node.node(), *pod.pod)) return Code::Success;
+    if (!node.unschedulable() || accepts(node.node(), *pod.pod)) return Code::Success;
     reasons.add("node(s) were unschedulable");
     return Code::UnschedulableAndUnresolvable;
   }

@@ -20,12 +20,13 @@ class TaintToleration final : public FilterPlugin, public ScorePlugin {
 
   Code filter(const CycleState&, const PodInfo& pod, const NodeInfo& node,
               Reasons& reasons) const override {
-    if (node.node().spec.taints.empty() || tolerated(node.node(), *pod.pod)) return Code::Success;
+    if (!node.tainted() || tolerated(node.node(), *pod.pod)) return Code::Success;
     reasons.add("node(s) had untolerated taint(s)");
     return Code::UnschedulableAndUnresolvable;
   }
 
   std::int64_t score(const CycleState&, const PodInfo& pod, const NodeInfo& node) const override {
+    if (!node.tainted()) return 0;
     std::int64_t untolerated = 0;
     for (const auto& taint : node.node().spec.taints) {
       if (taint.effect != core::v1::TaintEffect::PreferNoSchedule) continue;
