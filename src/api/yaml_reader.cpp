@@ -121,7 +121,7 @@ std::string tag_of(fy_token* token) {
   if (!token) return {};
   std::size_t size = 0;
   const char* text = fy_token_get_text(token, &size);
-  const std::string tag = text ? std::string(text, size) : std::string();
+  std::string tag = text ? std::string(text, size) : std::string();
   if (tag.starts_with(kTagPrefix)) return "!!" + tag.substr(kTagPrefix.size());
   return tag;
 }

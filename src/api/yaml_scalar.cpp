@@ -107,9 +107,9 @@ std::optional<Document> parse_whole(std::string_view text) {
     }
   }
   std::uint64_t magnitude = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, magnitude, base);
-  if (error != std::errc() || stop != end) return std::nullopt;
+  const auto [stop, error] =
+      std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
+  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
   constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (negative) {
     if (magnitude > kMax + 1) return std::nullopt;
@@ -181,7 +181,7 @@ bool is_timestamp(std::string_view text) {
   std::string_view rest = text;
   if (take_digits(rest) != 4) return false;
   int year = 0, month = 0, day = 0, part = 0;
-  std::from_chars(text.data(), text.data() + 4, year);
+  for (const char digit : text.substr(0, 4)) year = year * 10 + (digit - '0');
   if (!take(rest, "-") || !take_number(rest, 12, month)) return false;
   if (!take(rest, "-") || !take_number(rest, 31, day)) return false;
   if (!std::chrono::year_month_day(std::chrono::year(year),

@@ -14,9 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kQueuedCommitsMax = 8192;
-constexpr std::size_t kQueuedBytesMax = 64 * 1024 * 1024;
+constexpr std::size_t kQueuedBytesMax = std::size_t{64} * 1024 * 1024;
 constexpr std::size_t kGroupCommitsMax = 1024;
-constexpr std::size_t kGroupBytesMax = 4 * 1024 * 1024;
+constexpr std::size_t kGroupBytesMax = std::size_t{4} * 1024 * 1024;
 
 // Behind: on disk within a second, a slow fsync included.
 constexpr auto kFlushDelay = 500ms;
@@ -359,7 +359,8 @@ void Writer::flush() {
   if (!unsynced_ || broken_) return;
   Connection& connection = log_->connection();
   sqlite3_file* wal = nullptr;
-  int code = sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+  int code = sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER,
+                                  static_cast<void*>(&wal));
   if (code == SQLITE_OK && wal && wal->pMethods)
     code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
   if (code != SQLITE_OK) {

@@ -21,7 +21,8 @@ bool is_cpu_utilization(const json::value& metric, std::string_view detail) {
          api::find_at(metric, {"resource", detail, "averageUtilization"}) != nullptr;
 }
 
-void keep_in_annotation(api::Document& autoscaler, std::string_view name, json::value value) {
+void keep_in_annotation(api::Document& autoscaler, std::string_view name,
+                        const json::value& value) {
   api::object_at(autoscaler, {"metadata", "annotations"})[name] = api::to_json(value);
 }
 
@@ -108,9 +109,9 @@ void autoscaler_from_v2(api::Document& autoscaler) {
   const auto keep = [&](std::string_view part, std::string_view name, std::string_view annotation) {
     const auto* value = api::find_at(autoscaler, {part, name});
     if (value == nullptr) return;
-    json::value moved = *value;
+    const json::value moved = *value;
     api::object_at(autoscaler, {part}).erase(name);
-    keep_in_annotation(autoscaler, annotation, std::move(moved));
+    keep_in_annotation(autoscaler, annotation, moved);
   };
   keep("spec", "behavior", kBehavior);
   keep("status", "conditions", kConditions);
