@@ -50,7 +50,7 @@ std::string gunzip(std::string_view bytes) {
   std::string out;
   if (inflateInit2(&stream, kGzipWindow) != Z_OK) return out;
   read_from(stream, bytes);
-  std::array<char, 64 * 1024> chunk;
+  std::array<char, std::size_t{64} * 1024> chunk;
   int result = Z_OK;
   while (result == Z_OK) {
     stream.next_out = reinterpret_cast<Bytef*>(chunk.data());

@@ -72,7 +72,7 @@ void Writer::commit(Transaction transaction, Completion<Result<Revision>> done) 
 
   std::optional<Status> refused;
   {
-    std::lock_guard lock(inbox_->mutex);
+    std::unique_lock lock(inbox_->mutex);
     if (inbox_->stopping) {
       refused = stopped_error();
     } else if (inbox_->commits.size() >= kQueuedCommitsMax ||
@@ -81,13 +81,12 @@ void Writer::commit(Transaction transaction, Completion<Result<Revision>> done) 
     } else {
       inbox_->commit_bytes += bytes;
       inbox_->commits.push_back({std::move(transaction), bytes, std::move(done)});
+      lock.unlock();
+      inbox_->changed.notify_one();
+      return;
     }
   }
-  if (refused) {
-    done.complete(fail(*std::move(refused)));
-  } else {
-    inbox_->changed.notify_one();
-  }
+  done.complete(fail(*std::move(refused)));
 }
 
 void Writer::compact(Revision revision, std::move_only_function<void(Result<void>)> done) {
