@@ -148,6 +148,8 @@ void add_review_handlers(ResourceApi& api, const Authorizer& authorizer,
   api.set_create_handler("subjectaccessreviews.authorization.k8s.io", "", subject_review);
   api.set_create_handler("localsubjectaccessreviews.authorization.k8s.io", "", subject_review);
   api.set_create_handler("selfsubjectaccessreviews.authorization.k8s.io", "",
+                         // The signature of all handlers.
+                         // NOLINTNEXTLINE(performance-unnecessary-value-param)
                          [&authorizer](CallContext& call, const api::Resource&, api::ObjectKey,
                                        api::Document review) -> Task<Result<api::Document>> {
                            return [](const Authorizer& decider, User user,
@@ -166,6 +168,8 @@ void add_review_handlers(ResourceApi& api, const Authorizer& authorizer,
                          });
   api.set_create_handler(
       "tokenreviews.authentication.k8s.io", "",
+      // The signature of all handlers.
+      // NOLINTNEXTLINE(performance-unnecessary-value-param)
       [&authenticator](CallContext&, const api::Resource&, api::ObjectKey, api::Document review) {
         return review_token(authenticator, std::move(review));
       });

@@ -87,7 +87,7 @@ api::Document scale_of(const api::Document& object) {
   }
   json::object status{{"replicas", int_at(object, {"status", "replicas"})}};
   if (std::string selector = selector_text(object); !selector.empty()) {
-    status["selector"] = std::move(selector);
+    status["selector"] = selector;
   }
   return json::object{{"kind", "Scale"},
                       {"apiVersion", "autoscaling/v1"},

@@ -4,8 +4,6 @@
 namespace keelson::apiserver {
 namespace {
 
-namespace json = boost::json;
-
 void copy_at(api::Document& to, const api::Document& from, std::string_view section,
              std::string_view name) {
   if (const auto* value = api::find_at(from, {section, name})) {
