@@ -217,7 +217,7 @@ const void* Object::typed(const Type& type) const {
   CHECK(kind_.empty() || type.name == kind_);
   void* value = ::operator new(type.size);
   type.construct(value);
-  // Fields that do not decode are left at their default.
+  // What is stored was checked; of something else its beginning is better than nothing.
   std::ignore = decode_json(type, json_, value);
   const Typed* made = new Typed{&type, value};
   const Typed* expected = nullptr;

@@ -59,7 +59,7 @@ class Object {
   const std::string* find_label(std::string_view key) const;
 
   // The typed value, decoded when first asked for. The object must be of that kind (CHECKed) and, as
-  // all stored ones are, well-formed: fields that do not decode are left at their default.
+  // all stored ones are, well-formed: from a field on that does not decode, defaults are left.
   // Thread-safe.
   template <class T>
   const T& as() const {

@@ -147,17 +147,16 @@ void add_review_handlers(ResourceApi& api, const Authorizer& authorizer,
   };
   api.set_create_handler("subjectaccessreviews.authorization.k8s.io", "", subject_review);
   api.set_create_handler("localsubjectaccessreviews.authorization.k8s.io", "", subject_review);
-  api.set_create_handler("selfsubjectaccessreviews.authorization.k8s.io", "",
-                         // The signature of all handlers.
-                         // NOLINTNEXTLINE(performance-unnecessary-value-param)
-                         [&authorizer](CallContext& call, const api::Resource&, api::ObjectKey,
-                                       api::Document review) -> Task<Result<api::Document>> {
-                           return [](const Authorizer& decider, User user,
-                                     api::Document asked) -> Task<Result<api::Document>> {
-                             CO_TRY_OK(validate_review(asked, false));
-                             co_return decide(decider, user, std::move(asked));
-                           }(authorizer, call.user, std::move(review));
-                         });
+  api.set_create_handler(
+      "selfsubjectaccessreviews.authorization.k8s.io", "",
+      [&authorizer](CallContext& call, const api::Resource&, const api::ObjectKey&,
+                    api::Document review) -> Task<Result<api::Document>> {
+        return [](const Authorizer& decider, User user,
+                  api::Document asked) -> Task<Result<api::Document>> {
+          CO_TRY_OK(validate_review(asked, false));
+          co_return decide(decider, user, std::move(asked));
+        }(authorizer, call.user, std::move(review));
+      });
   api.set_create_handler("selfsubjectreviews.authentication.k8s.io", "",
                          [](CallContext& call, const api::Resource&, api::ObjectKey,
                             api::Document review) -> Task<Result<api::Document>> {
@@ -166,13 +165,11 @@ void add_review_handlers(ResourceApi& api, const Authorizer& authorizer,
                            metadata_of(review)["creationTimestamp"] = time_text(call.now);
                            co_return review;
                          });
-  api.set_create_handler(
-      "tokenreviews.authentication.k8s.io", "",
-      // The signature of all handlers.
-      // NOLINTNEXTLINE(performance-unnecessary-value-param)
-      [&authenticator](CallContext&, const api::Resource&, api::ObjectKey, api::Document review) {
-        return review_token(authenticator, std::move(review));
-      });
+  api.set_create_handler("tokenreviews.authentication.k8s.io", "",
+                         [&authenticator](CallContext&, const api::Resource&, const api::ObjectKey&,
+                                          api::Document review) {
+                           return review_token(authenticator, std::move(review));
+                         });
 }
 
 }  // namespace keelson::apiserver
