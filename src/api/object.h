@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One version of one API object: immutable, shared, held as its compact JSON bytes. GET, LIST and
-// WATCH hand out these bytes; as<T>() decodes once per version and remembers it for everybody in the
-// process.
+// WATCH hand out these bytes; as<T>() decodes once per version and remembers it for everybody in
+// the process.
 #pragma once
 
 #include <atomic>
@@ -58,8 +58,8 @@ class Object {
   // Null if there is no such label.
   const std::string* find_label(std::string_view key) const;
 
-  // The typed value, decoded when first asked for. The object must be of that kind (CHECKed) and, as
-  // all stored ones are, well-formed: from a field on that does not decode, defaults are left.
+  // The typed value, decoded when first asked for. The object must be of that kind (CHECKed) and,
+  // as all stored ones are, well-formed: from a field on that does not decode, defaults are left.
   // Thread-safe.
   template <class T>
   const T& as() const {
