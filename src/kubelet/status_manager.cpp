@@ -66,6 +66,11 @@ Task<Result<client::Requeue>> StatusManager::write(std::string uid) {
   }
   const client::ObjectKey key = begin->second.key;
   auto current = pods_.find<v1::Pod>(key);
+  // Maybe the pod as it was before the last write: what is to be written may look like that.
+  if (const std::string& seen = begin->second.seen;
+      current && !seen.empty() && current->metadata.resourceVersion != seen) {
+    current = nullptr;
+  }
   for (int attempt = 0;; ++attempt) {
     if (!current) {
       auto fetched = co_await client_.get<v1::Pod>(key);
@@ -77,8 +82,10 @@ Task<Result<client::Requeue>> StatusManager::write(std::string uid) {
     const auto entry = entries_.find(uid);
     if (entry == entries_.end()) co_return client::Requeue::none();
     const std::uint64_t version = entry->second.version;
+    std::string seen;
     // Otherwise it is gone, or another of its name: there is nothing to write.
     if (current && current->metadata.uid == uid) {
+      seen = current->metadata.resourceVersion;
       v1::Pod next = *current;
       next.status = entry->second.status;
       keep_foreign_conditions(next.status, current->status);
@@ -90,11 +97,13 @@ Task<Result<client::Requeue>> StatusManager::write(std::string uid) {
           current = nullptr;
           continue;
         }
+        if (written) seen = (*written)->metadata.resourceVersion;
       }
     }
     const auto after = entries_.find(uid);
     if (after == entries_.end()) co_return client::Requeue::none();
     after->second.written = std::max(after->second.written, version);
+    after->second.seen = std::move(seen);
     after->second.changed->set();
     // Set anew meanwhile: set() has queued it again.
     co_return client::Requeue::none();

@@ -34,6 +34,8 @@ class StatusManager final {
     client::ObjectKey key;
     v1::PodStatus status;
     std::uint64_t version = 0, written = 0;
+    // The resourceVersion of the pod as the server had it after the last write.
+    std::string seen;
     std::shared_ptr<Event> changed = std::make_shared<Event>();
   };
   Task<Result<client::Requeue>> write(std::string uid);

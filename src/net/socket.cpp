@@ -270,6 +270,14 @@ class FdGuard {
   int fd_;
 };
 
+// There are machines without IPv6, and some where it is switched off.
+bool binds_ipv6() {
+  const FdGuard probe(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in6 any{.sin6_family = AF_INET6};
+  return probe.get() >= 0 &&
+         ::bind(probe.get(), reinterpret_cast<const sockaddr*>(&any), sizeof(any)) == 0;
+}
+
 Task<Result<std::unique_ptr<Stream>>> connect_to(Runtime& runtime, Address address,
                                                  std::string what) {
   const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -333,14 +341,11 @@ Task<Result<std::unique_ptr<Stream>>> connect_any(Runtime& runtime, std::string 
 Result<std::unique_ptr<Listener>> listen_tcp(Runtime& runtime, const std::string& address,
                                              std::uint16_t port) {
   const bool any = address.empty() || address == "::";
-  const std::string what = "listen tcp " + host_port(any ? "::" : address, port);
-  const auto parsed = parse_address(any ? "::" : address, port);
+  const std::string host = !any ? address : binds_ipv6() ? "::" : "0.0.0.0";
+  const std::string what = "listen tcp " + host_port(host, port);
+  const auto parsed = parse_address(host, port);
   if (!parsed) return fail(Status::unavailable(what + ": invalid IP address"));
-  auto listener = listen_on(runtime, *parsed, what, "");
-  // A machine without IPv6.
-  if (!listener && any && errno == EAFNOSUPPORT)
-    return listen_on(runtime, *parse_address("0.0.0.0", port), what, "");
-  return listener;
+  return listen_on(runtime, *parsed, what, "");
 }
 
 Result<std::unique_ptr<Listener>> listen_unix(Runtime& runtime, const std::string& path) {

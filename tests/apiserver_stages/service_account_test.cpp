@@ -128,6 +128,13 @@ TEST(ServiceAccountToken, OfAnotherKeyOrBrokenIsRefused) {
   EXPECT_EQ(cluster.get_with_token(kProbe, token).code, 401);
   EXPECT_EQ(cluster.get_with_token(kProbe, "no.such.token").code, 401);
   EXPECT_EQ(cluster.get_with_token(kProbe, "x").code, 401);
+  // Who asks has nothing to do with whose token it is.
+  for (const std::string& bad : {token, std::string("no.such.token"), std::string("x")}) {
+    const auto answer = cluster.post(kReviews, review(bad));
+    ASSERT_EQ(answer.code, 201) << answer.body;
+    EXPECT_EQ(answer.text({"status", "error"}), "invalid bearer token");
+    EXPECT_EQ(api::find_at(answer.json, {"status", "user"}), nullptr);
+  }
 }
 
 TEST(TokenRequest, RefusesWhatCannotBeBound) {

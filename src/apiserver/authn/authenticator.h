@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "apiserver/request.h"
 #include "base/task.h"
@@ -16,13 +17,26 @@ struct Peer;
 
 namespace keelson::apiserver {
 
+// What a request shows of its sender.
+struct Credentials {
+  const net::Headers& headers;
+  const net::Peer& peer;
+  // Whom a token must be meant for, at least one of them; empty: this server.
+  std::vector<std::string> audiences;
+};
+
+struct Identity {
+  User user;
+  // Of those asked for; empty where credentials are meant for nobody in particular.
+  std::vector<std::string> audiences;
+};
+
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  // Nothing: these credentials are not of its kind, ask the next. Errors: Unauthorized for bad
-  // ones.
-  virtual Task<Result<std::optional<User>>> authenticate(const net::Headers& headers,
-                                                         const net::Peer& peer) = 0;
+  // `credentials` outlive the task. Nothing: they are not of its kind, ask the next. Errors:
+  // Unauthorized for bad ones.
+  virtual Task<Result<std::optional<Identity>>> authenticate(const Credentials& credentials) = 0;
 };
 
 // Client certificates (CN: user, O: groups), by what TLS verified.

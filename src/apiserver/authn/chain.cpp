@@ -9,16 +9,16 @@ constexpr std::string_view kAuthenticated = "system:authenticated";
 
 class CertificateAuthenticator final : public Authenticator {
  public:
-  Task<Result<std::optional<User>>> authenticate(const net::Headers&,
-                                                 const net::Peer& peer) override {
+  Task<Result<std::optional<Identity>>> authenticate(const Credentials& credentials) override {
+    const net::Peer& peer = credentials.peer;
     if (!peer.certificate_error.empty()) {
       co_return fail(Reason::Unauthorized, "Unauthorized");
     }
     if (!peer.has_certificate || peer.common_name.empty()) co_return std::nullopt;
-    User user;
-    user.name = peer.common_name;
-    user.groups = peer.organizations;
-    co_return std::optional(std::move(user));
+    Identity identity;
+    identity.user.name = peer.common_name;
+    identity.user.groups = peer.organizations;
+    co_return std::optional(std::move(identity));
   }
 };
 
@@ -27,19 +27,21 @@ class AuthenticatorChain final : public Authenticator {
   explicit AuthenticatorChain(std::vector<std::unique_ptr<Authenticator>> chain)
       : chain_(std::move(chain)) {}
 
-  Task<Result<std::optional<User>>> authenticate(const net::Headers& headers,
-                                                 const net::Peer& peer) override {
+  Task<Result<std::optional<Identity>>> authenticate(const Credentials& credentials) override {
     for (const auto& authenticator : chain_) {
-      CO_TRY(auto user, co_await authenticator->authenticate(headers, peer));
-      if (!user) continue;
-      if (!user->in_group(kAuthenticated)) user->groups.emplace_back(kAuthenticated);
-      co_return user;
+      CO_TRY(auto identity, co_await authenticator->authenticate(credentials));
+      if (!identity) continue;
+      User& user = identity->user;
+      if (!user.in_group(kAuthenticated)) user.groups.emplace_back(kAuthenticated);
+      co_return identity;
     }
     // Credentials that nobody knows are wrong ones, not none.
-    if (headers.has("Authorization")) co_return fail(Reason::Unauthorized, "Unauthorized");
-    User anonymous;
-    anonymous.name = "system:anonymous";
-    anonymous.groups = {"system:unauthenticated"};
+    if (credentials.headers.has("Authorization")) {
+      co_return fail(Reason::Unauthorized, "Unauthorized");
+    }
+    Identity anonymous;
+    anonymous.user.name = "system:anonymous";
+    anonymous.user.groups = {"system:unauthenticated"};
     co_return std::optional(std::move(anonymous));
   }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is asked about service account tokens: new ones, reviews of them, and the keys that verify
-// them.
+// What is asked about service account tokens: new ones, and the keys that verify them.
 #pragma once
 
 #include <memory>
@@ -12,8 +11,7 @@
 
 namespace keelson::apiserver {
 
-// serviceaccounts/token and tokenreviews. Reviews of tokens that are not of this issuer come out as
-// not authenticated.
+// serviceaccounts/token.
 void add_token_handlers(ResourceApi& api, std::shared_ptr<ServiceAccountTokens> tokens);
 
 // /openid/v1/jwks and /.well-known/openid-configuration.

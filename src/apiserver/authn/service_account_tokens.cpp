@@ -2,6 +2,7 @@
 #include "apiserver/authn/service_account_tokens.h"
 
 #include <algorithm>
+#include <boost/json/value_from.hpp>
 
 #include "api/codec/json.h"
 #include "api/core/v1.h"
@@ -55,12 +56,6 @@ std::vector<std::string> strings_of(const api::Document* value) {
       if (item.is_string()) out.emplace_back(item.get_string());
     }
   }
-  return out;
-}
-
-json::array to_array(const std::vector<std::string>& values) {
-  json::array out;
-  for (const auto& value : values) out.emplace_back(value);
   return out;
 }
 
@@ -243,7 +238,7 @@ Task<Result<api::Document>> ServiceAccountTokens::issue(CallContext& call, api::
   }
   std::string subject(kUserPrefix);
   subject.append(key.namespace_).append(":").append(key.name);
-  const json::object claims{{"aud", to_array(audiences)},
+  const json::object claims{{"aud", json::value_from(audiences)},
                             {"exp", now + lifetime},
                             {"iat", now},
                             {"iss", parts_.issuer},
@@ -256,7 +251,7 @@ Task<Result<api::Document>> ServiceAccountTokens::issue(CallContext& call, api::
     CO_TRY(token, parts_.signer->sign(api::to_json(claims)));
   }
   auto& spec = api::object_at(request, {"spec"});
-  spec["audiences"] = to_array(audiences);
+  spec["audiences"] = json::value_from(audiences);
   spec["expirationSeconds"] = seconds;
   auto& metadata = metadata_of(request);
   metadata["name"] = key.name;
@@ -312,7 +307,7 @@ Result<void> ServiceAccountTokens::check_objects(const Claims& claims) const {
   return {};
 }
 
-Task<Result<std::optional<ServiceAccountTokens::Identity>>> ServiceAccountTokens::authenticate(
+Task<Result<std::optional<Identity>>> ServiceAccountTokens::authenticate(
     std::string token, std::vector<std::string> audiences) {
   if (token.size() > kTokenMax) co_return unauthorized();
   const auto unverified = pki::unverified_claims(token);
@@ -365,10 +360,9 @@ class ServiceAccountAuthenticator final : public Authenticator {
   explicit ServiceAccountAuthenticator(std::shared_ptr<ServiceAccountTokens> tokens)
       : tokens_(std::move(tokens)) {}
 
-  Task<Result<std::optional<User>>> authenticate(const net::Headers& headers,
-                                                 const net::Peer&) override {
+  Task<Result<std::optional<Identity>>> authenticate(const Credentials& credentials) override {
     constexpr std::string_view kScheme = "bearer ";
-    const std::string_view value = headers.get("Authorization");
+    const std::string_view value = credentials.headers.get("Authorization");
     if (value.size() <= kScheme.size()) co_return std::nullopt;
     for (std::size_t i = 0; i < kScheme.size(); ++i) {
       const char c = value[i];
@@ -379,9 +373,7 @@ class ServiceAccountAuthenticator final : public Authenticator {
     const auto first = token.find_first_not_of(' ');
     if (first == std::string::npos) co_return std::nullopt;
     token.erase(0, first);
-    CO_TRY(auto identity, co_await tokens_->authenticate(std::move(token), {}));
-    if (!identity) co_return std::nullopt;
-    co_return std::optional(std::move(identity->user));
+    co_return co_await tokens_->authenticate(std::move(token), credentials.audiences);
   }
 
  private:

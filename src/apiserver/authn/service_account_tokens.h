@@ -34,10 +34,6 @@ class ServiceAccountTokens {
   // Answers a TokenRequest for the account `key`. Errors: NotFound, Invalid, BadRequest, Conflict.
   Task<Result<api::Document>> issue(CallContext& call, api::ObjectKey key, api::Document request);
 
-  struct Identity {
-    User user;
-    std::vector<std::string> audiences;  // Of those that were asked for.
-  };
   // Nothing: not a token of this issuer. `audiences`: those one of which it must be for; empty:
   // this server's. Errors: Unauthorized.
   Task<Result<std::optional<Identity>>> authenticate(std::string token,
@@ -68,7 +64,7 @@ class ServiceAccountTokens {
   std::unordered_map<std::string, std::shared_ptr<const Claims>> known_;
 };
 
-// Bearer tokens. `tokens` is shared with the handlers of token requests and reviews.
+// Bearer tokens. `tokens` is shared with the handler of token requests.
 std::unique_ptr<Authenticator> make_service_account_authenticator(
     std::shared_ptr<ServiceAccountTokens> tokens);
 

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/authz/rbac_review.h"
 
+#include <boost/json/value_from.hpp>
+
 #include "apiserver/registry/metadata.h"
 
 namespace keelson::apiserver {
 namespace {
 
 namespace json = boost::json;
-
-json::array to_array(const std::vector<std::string>& values) {
-  json::array out;
-  for (const auto& value : values) out.emplace_back(value);
-  return out;
-}
 
 Task<Result<api::Document>> answer(std::shared_ptr<const RbacAuthorizer> rbac, User user, Wall now,
                                    api::Document review) {
@@ -22,14 +18,14 @@ Task<Result<api::Document>> answer(std::shared_ptr<const RbacAuthorizer> rbac, U
   json::array paths;
   for (const auto& rule : rbac->rules_of(user, namespace_)) {
     if (!rule.nonResourceURLs.empty()) {
-      paths.push_back(json::object{{"verbs", to_array(rule.verbs)},
-                                   {"nonResourceURLs", to_array(rule.nonResourceURLs)}});
+      paths.push_back(json::object{{"verbs", json::value_from(rule.verbs)},
+                                   {"nonResourceURLs", json::value_from(rule.nonResourceURLs)}});
     }
     if (rule.resources.empty()) continue;
-    json::object entry{{"verbs", to_array(rule.verbs)},
-                       {"apiGroups", to_array(rule.apiGroups)},
-                       {"resources", to_array(rule.resources)}};
-    if (!rule.resourceNames.empty()) entry["resourceNames"] = to_array(rule.resourceNames);
+    json::object entry{{"verbs", json::value_from(rule.verbs)},
+                       {"apiGroups", json::value_from(rule.apiGroups)},
+                       {"resources", json::value_from(rule.resources)}};
+    if (!rule.resourceNames.empty()) entry["resourceNames"] = json::value_from(rule.resourceNames);
     resources.push_back(std::move(entry));
   }
   // What the node authorizer allows cannot be told as rules.

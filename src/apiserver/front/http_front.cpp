@@ -50,9 +50,10 @@ Task<Result<void>> HttpFront::serve(Request& request) {
   const bool watch = target.is_on("watch");
   CO_TRY(call.info, parse_request_info(http.method, target.path, watch, name_selected(target)));
 
-  auto user = co_await parts_.authenticator.authenticate(http.headers, request.exchange.peer());
-  if (!user || !*user) co_return fail(Reason::Unauthorized, "Unauthorized");
-  CO_TRY(call.user, parts_.pipeline.impersonate(**std::move(user), http.headers));
+  auto identity =
+      co_await parts_.authenticator.authenticate({http.headers, request.exchange.peer(), {}});
+  if (!identity || !*identity) co_return fail(Reason::Unauthorized, "Unauthorized");
+  CO_TRY(call.user, parts_.pipeline.impersonate(std::move((*identity)->user), http.headers));
 
   CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call));
   if (call.info.is_resource) co_return co_await serve_resource(request);
