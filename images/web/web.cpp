@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The demonstration's web server: every answer names the pod that gave it, so that one sees a
-// Service balance. GET / names it, /healthz says ok, /slow answers after a second. Listens on $PORT (8080).
-// On SIGTERM it takes no new connections, answers those it has, and ends.
+// Service balance. GET / names it, /healthz says ok, /slow answers after a second. Listens on $PORT
+// (8080). On SIGTERM it takes no new connections, answers those it has, and ends.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -59,11 +59,12 @@ bool answer(int socket, const char* head) {
     snprintf(body, sizeof body, "only GET\n");
   }
   char response[1024];
-  const int length = snprintf(
-      response, sizeof response,
-      "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: %s\r\n\r\n%s",
-      status, status == 200 ? "OK" : "Method Not Allowed", strlen(body),
-      close_after ? "close" : "keep-alive", strncmp(head, "HEAD ", 5) == 0 ? "" : body);
+  const int length =
+      snprintf(response, sizeof response,
+               "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: "
+               "%s\r\n\r\n%s",
+               status, status == 200 ? "OK" : "Method Not Allowed", strlen(body),
+               close_after ? "close" : "keep-alive", strncmp(head, "HEAD ", 5) == 0 ? "" : body);
   return send_all(socket, response, static_cast<size_t>(length)) && !close_after;
 }
 

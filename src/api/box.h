@@ -11,8 +11,6 @@ namespace keelson::api {
 template <class T>
 class Box {
  public:
-  using value_type = T;
-
   // The special members are written out, and a plain pointer is held, so that using a Box<T> in an
   // expression that is not evaluated does not ask for a complete T.
   Box() {}

@@ -219,14 +219,6 @@ Messages validate_qualified_name(std::string_view value) {
   return messages;
 }
 
-Messages validate_prefixed_label_key(std::string_view value) {
-  Messages messages = validate_qualified_name(value);
-  if (messages.empty() && value.find('/') == value.npos) {
-    messages.emplace_back("must include a prefix (e.g. 'example.com/key')");
-  }
-  return messages;
-}
-
 Messages validate_label_value(std::string_view value) {
   Messages messages;
   check_length(messages, value, kLabelValueLengthMax);
@@ -237,16 +229,6 @@ Messages validate_label_value(std::string_view value) {
         "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?", {"MyValue", "my_value", "12345"}));
   }
   return messages;
-}
-
-Messages validate_c_identifier(std::string_view value) {
-  constexpr CharacterClass kFirst = [](char c) { return is_alpha(c) || c == '_'; };
-  constexpr CharacterClass kRest = [](char c) { return is_alnum(c) || c == '_'; };
-  if (matches(value, kFirst, kRest, kRest)) return {};
-  return {regex_message(
-      "a valid C identifier must start with alphabetic character or '_', followed by a string of "
-      "alphanumeric characters or '_'",
-      "[A-Za-z_][A-Za-z0-9_]*", {"my_name", "MY_NAME", "MyName"})};
 }
 
 Messages validate_condition_reason(std::string_view value) {
@@ -260,19 +242,6 @@ Messages validate_condition_reason(std::string_view value) {
       "of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'",
       "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?",
       {"my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB"})};
-}
-
-Messages validate_env_var_name(std::string_view value) {
-  constexpr CharacterClass kFirst = [](char c) { return is_label_key(c) && !is_digit(c); };
-  Messages messages;
-  if (!matches(value, kFirst, is_label_key, is_label_key)) {
-    messages.push_back(regex_message(
-        "a valid environment variable name must consist of alphabetic characters, digits, '_', "
-        "'-', or '.', and must not start with a digit",
-        "[-._a-zA-Z][-._a-zA-Z0-9]*", {"my.env-name", "MY_ENV.NAME", "MyEnvName1"}));
-  }
-  check_dots(messages, value);
-  return messages;
 }
 
 Messages validate_relaxed_env_var_name(std::string_view value) {
@@ -345,19 +314,6 @@ Messages validate_port_number(std::int64_t port) { return validate_in_range(port
 Messages validate_user_id(std::int64_t uid) { return validate_in_range(uid, 0, 0xFFFFFFFF); }
 Messages validate_group_id(std::int64_t gid) { return validate_in_range(gid, 0, 0xFFFFFFFF); }
 
-FieldErrors validate_fully_qualified_name(const FieldPath& field, std::string_view name) {
-  FieldErrors errors;
-  if (name.empty()) {
-    errors.required(field);
-  } else if (const Messages messages = validate_dns1123_subdomain(name); !messages.empty()) {
-    errors.invalid(field, name, join(messages, ","));
-  } else if (segments(name, '.') < 3) {
-    errors.invalid(field, name,
-                   "should be a domain with at least three segments separated by dots");
-  }
-  return errors;
-}
-
 FieldErrors validate_fully_qualified_domain_name(const FieldPath& field, std::string_view name) {
   FieldErrors errors;
   if (name.empty()) {
@@ -404,19 +360,6 @@ FieldErrors validate_domain_prefixed_path(const FieldPath& field, std::string_vi
   if (!all_of(rest, kPath)) {
     errors.invalid(field, rest,
                    regex_message("Invalid path", "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+", {}));
-  }
-  return errors;
-}
-
-FieldErrors validate_domain_prefixed_key(const FieldPath& field, std::string_view key) {
-  FieldErrors errors;
-  if (key.empty()) {
-    errors.required(field);
-    return errors;
-  }
-  errors.invalid_each(field, key, validate_qualified_name(key));
-  if (errors.empty() && key.find('/') == key.npos) {
-    errors.invalid(field, key, "must be a domain-prefixed key (such as \"acme.io/foo\")");
   }
   return errors;
 }

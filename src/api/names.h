@@ -30,13 +30,9 @@ Messages validate_wildcard_dns1123_subdomain(std::string_view value);
 
 // A label key: "name" or "example.com/name". Upstream's IsQualifiedName and IsLabelKey.
 Messages validate_qualified_name(std::string_view value);
-// "example.com/name" only.
-Messages validate_prefixed_label_key(std::string_view value);
 Messages validate_label_value(std::string_view value);
 
-Messages validate_c_identifier(std::string_view value);
 Messages validate_condition_reason(std::string_view value);
-Messages validate_env_var_name(std::string_view value);
 // Any printable ASCII but '=': what API objects may name their variables.
 Messages validate_relaxed_env_var_name(std::string_view value);
 Messages validate_config_map_key(std::string_view value);
@@ -49,16 +45,13 @@ Messages validate_in_range(std::int64_t value, std::int64_t minimum, std::int64_
 Messages validate_user_id(std::int64_t uid);
 Messages validate_group_id(std::int64_t gid);
 
-// At least three, at least two labels; the second may end in a dot.
-FieldErrors validate_fully_qualified_name(const FieldPath& field, std::string_view name);
+// At least two labels; may end in a dot.
 FieldErrors validate_fully_qualified_domain_name(const FieldPath& field, std::string_view name);
-// "example.com/any/path", "example.com/key".
+// "example.com/any/path".
 FieldErrors validate_domain_prefixed_path(const FieldPath& field, std::string_view path);
-FieldErrors validate_domain_prefixed_key(const FieldPath& field, std::string_view key);
 
 // Rules for the names of objects of one kind. With `prefix` the name is a generateName, to which
 // characters will be added.
-using NameValidator = Messages (*)(std::string_view name, bool prefix);
 Messages name_is_dns_subdomain(std::string_view name, bool prefix);
 Messages name_is_dns_label(std::string_view name, bool prefix);
 Messages name_is_dns1035_label(std::string_view name, bool prefix);

@@ -192,8 +192,8 @@ std::string Quantity::text() const {
   Int value = nano_ < 0 ? -nano_ : nano_;
   std::string result = nano_ < 0 ? "-" : "";
 
-  // Upstream writes other amounts in this format without a suffix, and with a decimal one as soon as
-  // it has read that again; here the text stays the same.
+  // Upstream writes other amounts in this format without a suffix, and with a decimal one as soon
+  // as it has read that again; here the text stays the same.
   if (format_ == Format::BinarySi && value % (1024 * kNanoPerUnit) == 0) {
     value /= kNanoPerUnit;
     std::size_t power = 0;

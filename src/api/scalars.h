@@ -10,6 +10,7 @@
 
 #include "api/quantity.h"
 #include "api/time.h"
+#include "base/base64.h"
 #include "base/result.h"
 
 namespace keelson::api {
@@ -22,10 +23,7 @@ struct Bytes : std::string {
   explicit Bytes(std::string_view bytes) : std::string(bytes) {}
 };
 
-// Standard base64 with padding (RFC 4648, section 4). Line breaks in the input are skipped, as Go
-// does. Errors: BadRequest.
-std::string base64_encode(std::string_view bytes);
-Result<std::string> base64_decode(std::string_view text);
+using keelson::base64_decode;
 
 // A bool as an element of a list: std::vector<bool> has no elements to point at.
 struct Flag {

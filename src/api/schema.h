@@ -49,7 +49,7 @@ struct MapMemory {
                void (*visit)(void* context, std::string_view key, const void* value));
   void (*clear)(void* map);
 };
-struct PointerMemory {            // std::optional<T> of scalars, Box<T> of structs.
+struct PointerMemory {                      // std::optional<T> of scalars, Box<T> of structs.
   const void* (*get)(const void* pointer);  // null when unset
   void* (*emplace)(void* pointer);
   void (*reset)(void* pointer);
@@ -97,9 +97,9 @@ struct Constraints {
 struct Field {
   std::string_view json;  // Name in JSON. Fields of inlined structs stand here too (flattened).
   TypeRef value;
-  std::uint32_t offset = 0;                 // In the C++ struct.
-  const PointerMemory* pointer = nullptr;   // Set when the member is std::optional or Box.
-  std::uint16_t number = 0;                 // Protobuf field number; 0: not on the wire.
+  std::uint32_t offset = 0;                // In the C++ struct.
+  const PointerMemory* pointer = nullptr;  // Set when the member is std::optional or Box.
+  std::uint16_t number = 0;                // Protobuf field number; 0: not on the wire.
   // Numbers of the messages inlined here that hold it on the wire: the first in this message, the
   // second in the first. 0: none.
   std::uint16_t outer = 0;
@@ -114,7 +114,7 @@ struct Field {
   std::uint8_t patch_strategy = kPatchReplace;  // PatchStrategy bits.
   std::string_view patch_merge_key;
   std::span<const std::string_view> list_map_keys;
-  std::string_view default_json;  // Declared default as JSON text; empty: none.
+  std::string_view default_json;     // Declared default as JSON text; empty: none.
   std::string_view union_name;       // At most one field of a union may be set.
   bool union_discriminator = false;  // Tells which field of the union is set.
   std::string_view gate;  // Feature gates, separated by commas: any of them admits the field.
@@ -161,9 +161,9 @@ struct Column {
 };
 
 struct Subresource {
-  std::string_view name;                       // "status"
+  std::string_view name;  // "status"
   std::span<const std::string_view> verbs;
-  std::string_view group, version, kind;       // Of the body, where it differs from the parent.
+  std::string_view group, version, kind;  // Of the body, where it differs from the parent.
 };
 
 // One served resource: what discovery tells about it, and the table of its kind.
@@ -174,11 +174,11 @@ struct Resource {
   std::span<const Subresource> subresources;
   bool namespaced = false;
   bool served_by_default = true;
-  bool create_on_update = false;       // PUT may create.
-  bool unconditional_update = false;   // PUT without resourceVersion is allowed.
-  bool has_generation = false;         // metadata.generation is kept.
+  bool create_on_update = false;                      // PUT may create.
+  bool unconditional_update = false;                  // PUT without resourceVersion is allowed.
+  bool has_generation = false;                        // metadata.generation is kept.
   std::span<const std::string_view> field_selectors;  // Besides metadata.name, metadata.namespace.
-  std::string_view storage_prefix;        // "pods", "minions", "services/specs"
+  std::string_view storage_prefix;                    // "pods", "minions", "services/specs"
   std::string_view storage_version_hash;
   std::span<const Column> columns;
   std::string_view gate;       // Served only with this feature gate.

@@ -15,11 +15,11 @@
 #include <vector>
 
 #include "api/quote.h"
-#include "api/scalars.h"
 #include "api/utf8.h"
 #include "api/yaml.h"
 #include "api/yaml_flow.h"
 #include "api/yaml_scalar.h"
+#include "base/base64.h"
 
 namespace keelson::api {
 namespace {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apiserver/api_server.h"
 
+#include <boost/json/value_from.hpp>
+
 #include "api/codec/json.h"
 #include "apiserver/bootstrap.h"
 #include "apiserver/front/http_front.h"
+#include "apiserver/front/pipeline.h"
 #include "apiserver/in_process.h"
-#include "apiserver/pipeline.h"
 #include "apiserver/registry/conversion/convert.h"
-#include "apiserver/registry/reviews.h"
+#include "apiserver/reviews/access_review.h"
+#include "apiserver/reviews/identity_review.h"
 
 namespace keelson::apiserver {
 
@@ -106,6 +109,10 @@ void ApiServer::Impl::add_routes() {
     response.body = metrics.text();
     co_return response;
   });
+  routes.add("/", [this](const RouteRequest&) -> Task<Result<net::HttpResponse>> {
+    const boost::json::object answer{{"paths", boost::json::value_from(routes.paths())}};
+    co_return json_response(200, boost::json::serialize(answer));
+  });
   // Client libraries generated from the OpenAPI document ask with the slash, kubectl without.
   for (const char* path : {"/version", "/version/"}) {
     routes.add(path, [this](const RouteRequest&) -> Task<Result<net::HttpResponse>> {
@@ -134,10 +141,12 @@ ApiServer::ApiServer(ApiServerOptions options) : impl_(std::make_unique<Impl>(st
   authorizers.push_back(make_base_authorizer());
   if (impl.options.authorizer) authorizers.push_back(impl.options.authorizer(context));
   impl.authorizer = make_authorizer_chain(std::move(authorizers));
+  impl.registry.set_authorizer(*impl.authorizer);
   impl.pipeline = std::make_unique<Pipeline>(*impl.authorizer, impl.limiter);
   if (impl.options.admission) impl.admission = AdmissionChain(impl.options.admission(context));
 
-  add_review_handlers(impl.api, *impl.authorizer, *impl.authenticator);
+  add_access_reviews(impl.api, *impl.authorizer);
+  add_identity_reviews(impl.api, *impl.authenticator);
   impl.add_routes();
   impl.front = std::make_unique<HttpFront>(HttpFront::Parts{
       *impl.authenticator, *impl.pipeline, impl.api, impl.routes, *impl.options.executor,

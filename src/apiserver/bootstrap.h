@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "apiserver/cluster_settings.h"
+#include "apiserver/context/cluster_settings.h"
 #include "base/task.h"
 #include "client/client.h"
 

@@ -102,7 +102,7 @@ class InProcessClient final : public client::Client {
 
   Task<Result<ObjectList>> list(const api::Resource& resource, std::string namespace_,
                                 ListOptions options) override {
-    Call call(*this, "list", resource, api::ObjectKey{namespace_, {}}, std::string());
+    Call call = Call::of_many(*this, "list", resource, namespace_, options.field_selector);
     CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     auto found = call.done(co_await parts_.api.registry().list(resource, std::move(namespace_),
                                                                list_query(std::move(options))));
@@ -114,7 +114,7 @@ class InProcessClient final : public client::Client {
   Task<Result<std::unique_ptr<WatchStream>>> watch(const api::Resource& resource,
                                                    std::string namespace_,
                                                    WatchOptions options) override {
-    Call call(*this, "watch", resource, api::ObjectKey{namespace_, {}}, std::string());
+    Call call = Call::of_many(*this, "watch", resource, namespace_, options.field_selector);
     CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     ListQuery query;
     query.label_selector = std::move(options.label_selector);
@@ -181,7 +181,8 @@ class InProcessClient final : public client::Client {
 
   Task<Result<void>> remove_collection(const api::Resource& resource, std::string namespace_,
                                        DeleteOptions options, ListOptions selection) override {
-    Call call(*this, "deletecollection", resource, api::ObjectKey{namespace_, {}}, std::string());
+    Call call =
+        Call::of_many(*this, "deletecollection", resource, namespace_, selection.field_selector);
     CO_TRY([[maybe_unused]] const auto permit, co_await parts_.pipeline.enter(call.context));
     auto removed = call.done(co_await parts_.api.registry().remove_collection(
         call.context, resource, std::move(namespace_), list_query(std::move(selection)),
@@ -215,6 +216,18 @@ class InProcessClient final : public client::Client {
       context.field_manager = options.field_manager;
       context.dry_run = options.dry_run;
       if (context.info.verb == "create" && options.subresource.empty()) context.info.name.clear();
+    }
+    // Of many objects; a selector that cannot be read is refused later.
+    static Call of_many(const InProcessClient& client, std::string verb,
+                        const api::Resource& resource, const std::string& namespace_,
+                        std::string_view fields) {
+      Call call(client, std::move(verb), resource, api::ObjectKey{namespace_, {}}, std::string());
+      if (auto selector = api::FieldSelector::parse(fields)) {
+        RequestInfo& info = call.context.info;
+        info.name = selector->find_exact("metadata.name").value_or(std::string());
+        info.field_selector = *std::move(selector);
+      }
+      return call;
     }
 
     template <class T>

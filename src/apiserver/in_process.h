@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "apiserver/audit/audit.h"
-#include "apiserver/pipeline.h"
+#include "apiserver/front/pipeline.h"
 #include "apiserver/registry/resource_api.h"
 #include "client/client.h"
 

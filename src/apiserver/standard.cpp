@@ -9,9 +9,9 @@
 #include "apiserver/authz/node_authorizer.h"
 #include "apiserver/authz/rbac.h"
 #include "apiserver/authz/rbac_policy.h"
-#include "apiserver/authz/rbac_review.h"
 #include "apiserver/openapi/api_documents.h"
 #include "apiserver/registry/allocators/service_allocation.h"
+#include "apiserver/reviews/rules_review.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -76,7 +76,7 @@ std::vector<std::unique_ptr<AdmissionPlugin>> make_plugins(const Shared& shared,
   plugins.push_back(make_namespace_lifecycle(context.caches));
   plugins.push_back(make_limit_ranger(context.caches));
   plugins.push_back(make_service_account_admission(context.caches, context.random));
-  plugins.push_back(make_node_restriction());
+  plugins.push_back(make_node_restriction(context.caches));
   plugins.push_back(make_taint_nodes_by_condition());
   plugins.push_back(make_priority_admission(context.caches));
   plugins.push_back(make_default_toleration_seconds());

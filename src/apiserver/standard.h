@@ -12,7 +12,7 @@
 namespace keelson::apiserver {
 
 struct StandardOptions {
-  std::string service_account_key_pem;  // Signs and verifies tokens.
+  std::string service_account_key_pem;                       // Signs and verifies tokens.
   std::vector<std::string> service_account_public_keys_pem;  // Verify as well.
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where tasks run and what time it is. Injected everywhere, so that a whole cluster runs in one test
-// process on a virtual clock.
+// Where tasks run and what time it is. Injected everywhere, so that a whole cluster runs in one
+// test process on a virtual clock.
 #pragma once
 
 #include <chrono>

@@ -54,8 +54,11 @@ std::string quoted(std::string_view text) {
 Status about(Reason reason, std::string message, std::string_view group, std::string_view kind,
              std::string_view name) {
   return Status(reason, std::move(message))
-      .with_details({.name = std::string(name), .group = std::string(group),
-                     .kind = std::string(kind), .uid = {}, .causes = {}});
+      .with_details({.name = std::string(name),
+                     .group = std::string(group),
+                     .kind = std::string(kind),
+                     .uid = {},
+                     .causes = {}});
 }
 
 }  // namespace
@@ -118,8 +121,7 @@ Status Status::canceled() { return Status(Reason::Canceled, "canceled"); }
 
 Status Status::expired(std::string message) { return Status(Reason::Expired, std::move(message)); }
 
-Status Status::not_found(std::string_view group, std::string_view resource,
-                         std::string_view name) {
+Status Status::not_found(std::string_view group, std::string_view resource, std::string_view name) {
   return about(Reason::NotFound, qualified(resource, group) + " " + quoted(name) + " not found",
                group, resource, name);
 }
@@ -127,8 +129,8 @@ Status Status::not_found(std::string_view group, std::string_view resource,
 Status Status::already_exists(std::string_view group, std::string_view resource,
                               std::string_view name) {
   return about(Reason::AlreadyExists,
-               qualified(resource, group) + " " + quoted(name) + " already exists", group,
-               resource, name);
+               qualified(resource, group) + " " + quoted(name) + " already exists", group, resource,
+               name);
 }
 
 Status Status::conflict(std::string_view group, std::string_view resource, std::string_view name,
@@ -166,8 +168,11 @@ Status Status::invalid(std::string_view group, std::string_view kind, std::strin
   }
   if (several) message += "]";
   return Status(Reason::Invalid, std::move(message))
-      .with_details({.name = std::string(name), .group = std::string(group),
-                     .kind = std::string(kind), .uid = {}, .causes = std::move(causes)});
+      .with_details({.name = std::string(name),
+                     .group = std::string(group),
+                     .kind = std::string(kind),
+                     .uid = {},
+                     .causes = std::move(causes)});
 }
 
 Status Status::method_not_allowed(std::string_view group, std::string_view resource,

@@ -120,9 +120,10 @@ inline std::unexpected<Status> fail(Reason reason, std::string message) {
   (static_cast<bool>(condition) ? void(0) : ::keelson::check_failed(#condition, __FILE__, __LINE__))
 
 // TRY(auto pod, decode(bytes)): the value, or return the error. CO_TRY in coroutines.
-#define KEELSON_TRY(return_keyword, result, declaration, expression)                       \
-  auto result = (expression);                                                              \
-  if (!result) [[unlikely]] return_keyword ::keelson::fail(std::move(result).error());     \
+#define KEELSON_TRY(return_keyword, result, declaration, expression) \
+  auto result = (expression);                                        \
+  if (!result) [[unlikely]]                                          \
+    return_keyword ::keelson::fail(std::move(result).error());       \
   declaration = *std::move(result)
 #define TRY(declaration, ...) \
   KEELSON_TRY(return, KEELSON_CONCAT(try_result_, __LINE__), declaration, (__VA_ARGS__))
@@ -130,13 +131,13 @@ inline std::unexpected<Status> fail(Reason reason, std::string message) {
   KEELSON_TRY(co_return, KEELSON_CONCAT(try_result_, __LINE__), declaration, (__VA_ARGS__))
 
 // The same where only success matters.
-#define TRY_OK(...)                                                                 \
-  do {                                                                              \
-    if (auto try_ok_result = (__VA_ARGS__); !try_ok_result) [[unlikely]]            \
-      return ::keelson::fail(std::move(try_ok_result).error());                     \
+#define TRY_OK(...)                                                      \
+  do {                                                                   \
+    if (auto try_ok_result = (__VA_ARGS__); !try_ok_result) [[unlikely]] \
+      return ::keelson::fail(std::move(try_ok_result).error());          \
   } while (false)
-#define CO_TRY_OK(...)                                                              \
-  do {                                                                              \
-    if (auto try_ok_result = (__VA_ARGS__); !try_ok_result) [[unlikely]]            \
-      co_return ::keelson::fail(std::move(try_ok_result).error());                  \
+#define CO_TRY_OK(...)                                                   \
+  do {                                                                   \
+    if (auto try_ok_result = (__VA_ARGS__); !try_ok_result) [[unlikely]] \
+      co_return ::keelson::fail(std::move(try_ok_result).error());       \
   } while (false)

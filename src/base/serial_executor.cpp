@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/executor.h"
-
 #include <deque>
 #include <mutex>
+
+#include "base/executor.h"
 
 namespace keelson {
 namespace {
@@ -16,15 +16,15 @@ struct Queue {
 
 class SerialExecutor final : public Executor {
  public:
-  explicit SerialExecutor(Executor& parent)
-      : parent_(parent), queue_(std::make_shared<Queue>()) {}
+  explicit SerialExecutor(Executor& parent) : parent_(parent), queue_(std::make_shared<Queue>()) {}
 
   void post(Work work) override { enqueue(parent_, queue_, std::move(work)); }
 
   TimerId after(Duration delay, Work work) override {
-    return parent_.after(delay, [&parent = parent_, queue = queue_, work = std::move(work)]() mutable {
-      enqueue(parent, queue, std::move(work));
-    });
+    return parent_.after(delay,
+                         [&parent = parent_, queue = queue_, work = std::move(work)]() mutable {
+                           enqueue(parent, queue, std::move(work));
+                         });
   }
 
   bool cancel(TimerId timer) override { return parent_.cancel(timer); }

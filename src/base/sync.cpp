@@ -40,19 +40,20 @@ Task<Result<void>> Event::wait() {
 }
 
 Task<Result<AsyncMutex::Guard>> AsyncMutex::lock() {
-  auto result = co_await suspended<Result<void>>(
-      fail(Status::canceled()), [this](Completion<Result<void>> done) {
-        {
-          std::lock_guard lock(mutex_);
-          if (held_) {
-            waiters_.push_back(std::move(done));
-            return;
-          }
-          held_ = true;
-        }
-        // A waiter that was stopped just now must not be left with the lock.
-        if (!done.complete({})) unlock();
-      });
+  auto result = co_await suspended<Result<void>>(fail(Status::canceled()),
+                                                 [this](Completion<Result<void>> done) {
+                                                   {
+                                                     std::lock_guard lock(mutex_);
+                                                     if (held_) {
+                                                       waiters_.push_back(std::move(done));
+                                                       return;
+                                                     }
+                                                     held_ = true;
+                                                   }
+                                                   // A waiter that was stopped just now must not be
+                                                   // left with the lock.
+                                                   if (!done.complete({})) unlock();
+                                                 });
   if (!result) co_return fail(std::move(result).error());
   co_return Guard(this);
 }

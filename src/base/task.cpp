@@ -55,8 +55,7 @@ struct TaskGroup::State {
   std::vector<Completion<bool>> joiners;
 };
 
-TaskGroup::TaskGroup(Executor& executor)
-    : executor_(executor), state_(std::make_shared<State>()) {}
+TaskGroup::TaskGroup(Executor& executor) : executor_(executor), state_(std::make_shared<State>()) {}
 
 TaskGroup::~TaskGroup() { CHECK(running() == 0); }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Coroutines. A Task<T> is lazy: it starts when awaited, inherits executor and stop token from the
-// task that awaits it, and always runs to its end: stopping is a request that every wait answers with
-// Reason::Canceled, so destructors and clean-up code run in order.
+// task that awaits it, and always runs to its end: stopping is a request that every wait answers
+// with Reason::Canceled, so destructors and clean-up code run in order.
 //
 //   Task<Result<int>> answer() {
 //     CO_TRY_OK(co_await sleep_for(5ms));
@@ -221,7 +221,7 @@ class Suspended {
     if (stop.stop_possible()) {
       state->stop_callback.emplace(
           std::move(stop), [weak = std::weak_ptr(state), canceled = std::move(canceled_),
-                 on_stop = std::move(on_stop_)]() mutable {
+                            on_stop = std::move(on_stop_)]() mutable {
             const auto shared = weak.lock();
             if (!shared) return;
             if (Completion<T>(shared).complete(std::move(canceled)) && on_stop) on_stop();
@@ -260,9 +260,7 @@ namespace detail {
 struct Root {
   struct promise_type : PromiseBase {
     TaskContext own_context;
-    Root get_return_object() {
-      return {std::coroutine_handle<promise_type>::from_promise(*this)};
-    }
+    Root get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}

@@ -42,7 +42,6 @@ class Informer {
   // True once the first list is complete.
   bool has_synced() const { return synced_.is_set(); }
   Task<Result<void>> wait_synced() { return synced_.wait(); }
-  const std::string& last_resource_version() const { return resource_version_; }
 
   ObjectPtr find(const ObjectKey& key) const;  // null if there is none
   // In key order; `of_namespace` empty: all.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/kubeconfig.h"
 
-#include <cstdlib>
 #include <filesystem>
 
-#include "api/scalars.h"
 #include "api/yaml.h"
+#include "base/base64.h"
 #include "pki/certificate.h"
 
 namespace keelson::client {
@@ -15,8 +14,6 @@ namespace json = boost::json;
 using api::Document;
 using api::string_at;
 using pki::read_file;
-
-constexpr std::string_view kServiceAccount = "/var/run/secrets/kubernetes.io/serviceaccount/";
 
 // The named entry of a list such as "clusters": its member, such as "cluster". Null if there is
 // none.
@@ -41,7 +38,7 @@ bool flag_at(const Document& document, std::string_view name) {
 Result<std::string> read_data(const Document& entry, const std::filesystem::path& folder,
                               const std::string& name) {
   if (const auto data = string_at(entry, {name + "-data"}); !data.empty()) {
-    auto decoded = api::base64_decode(data);
+    auto decoded = base64_decode(data);
     if (!decoded) return fail(std::move(decoded).error().with_context(name + "-data"));
     return decoded;
   }
@@ -116,7 +113,7 @@ Result<void> write_kubeconfig(const std::string& path, const Connection& connect
                               const std::string& cluster, const std::string& user) {
   json::object server{{"server", connection.server}};
   if (!connection.ca_pem.empty()) {
-    server["certificate-authority-data"] = api::base64_encode(connection.ca_pem);
+    server["certificate-authority-data"] = base64_encode(connection.ca_pem);
   }
   if (connection.insecure) server["insecure-skip-tls-verify"] = true;
   if (!connection.tls_server_name.empty()) {
@@ -124,10 +121,10 @@ Result<void> write_kubeconfig(const std::string& path, const Connection& connect
   }
   json::object credentials;
   if (!connection.certificate_pem.empty()) {
-    credentials["client-certificate-data"] = api::base64_encode(connection.certificate_pem);
+    credentials["client-certificate-data"] = base64_encode(connection.certificate_pem);
   }
   if (!connection.key_pem.empty()) {
-    credentials["client-key-data"] = api::base64_encode(connection.key_pem);
+    credentials["client-key-data"] = base64_encode(connection.key_pem);
   }
   if (!connection.token_file.empty()) {
     credentials["tokenFile"] = connection.token_file;
@@ -146,27 +143,6 @@ Result<void> write_kubeconfig(const std::string& path, const Connection& connect
       {"contexts", json::array{json::object{{"name", name}, {"context", std::move(context)}}}},
       {"users", json::array{json::object{{"name", user}, {"user", std::move(credentials)}}}}};
   return pki::write_file(path, api::to_yaml(config), 0600);
-}
-
-Result<Connection> in_cluster_connection() {
-  const char* const host = std::getenv("KUBERNETES_SERVICE_HOST");
-  const char* const port = std::getenv("KUBERNETES_SERVICE_PORT");
-  if (!host || !*host || !port || !*port) {
-    return fail(Reason::NotFound,
-                "unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and "
-                "KUBERNETES_SERVICE_PORT must be defined");
-  }
-  Connection connection;
-  const bool six = std::string_view(host).contains(':');
-  connection.server =
-      "https://" + (six ? "[" + std::string(host) + "]" : std::string(host)) + ":" + port;
-  const std::string folder(kServiceAccount);
-  connection.token_file = folder + "token";
-  TRY(connection.token, read_file(connection.token_file));
-  while (connection.token.ends_with('\n')) connection.token.pop_back();
-  TRY(connection.ca_pem, read_file(folder + "ca.crt"));
-  if (auto found = read_file(folder + "namespace")) connection.namespace_ = *std::move(found);
-  return connection;
 }
 
 }  // namespace keelson::client

@@ -24,7 +24,5 @@ Result<Connection> load_kubeconfig(const std::string& path, const std::string& c
 // A file with one cluster, user and context, written with mode 0600 and atomically.
 Result<void> write_kubeconfig(const std::string& path, const Connection& connection,
                               const std::string& cluster, const std::string& user);
-// The mounted service account of a pod. Errors: NotFound outside a pod.
-Result<Connection> in_cluster_connection();
 
 }  // namespace keelson::client

@@ -6,7 +6,8 @@
 namespace keelson::cmd {
 namespace {
 
-// Made anew this long before it ends, so that a server that is restarted now and then never meets the end.
+// Made anew this long before it ends, so that a server that is restarted now and then never meets
+// the end.
 constexpr Duration kRenewBefore = std::chrono::hours(24 * 30);
 
 bool covers(const pki::CertificateInfo& info, const pki::CertificateOptions& options, Wall now) {

@@ -22,8 +22,9 @@ struct ClusterFiles {
   std::string service_account_key;
 };
 
-// Reads what is there and makes what is missing, expired, or (for the serving certificate) not made for all
-// of `names` and `addresses`. Errors: those of the file system, or BadRequest for a damaged file.
+// Reads what is there and makes what is missing, expired, or (for the serving certificate) not made
+// for all of `names` and `addresses`. Errors: those of the file system, or BadRequest for a damaged
+// file.
 Result<ClusterFiles> ensure_cluster_files(const std::string& data_dir,
                                           const std::vector<std::string>& names,
                                           const std::vector<std::string>& addresses, Wall now);

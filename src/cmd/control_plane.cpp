@@ -16,10 +16,7 @@ namespace keelson::cmd {
 
 ControlPlane::ControlPlane(net::Runtime& runtime, Random& random, ControlPlaneOptions options,
                            ClusterFiles files)
-    : runtime_(runtime),
-      random_(random),
-      options_(std::move(options)),
-      files_(std::move(files)) {}
+    : runtime_(runtime), random_(random), options_(std::move(options)), files_(std::move(files)) {}
 
 ControlPlane::~ControlPlane() = default;
 
@@ -66,8 +63,11 @@ Task<Result<void>> ControlPlane::start() {
                                .key_pem = files_.kubelet_client.key_pem,
                                .alpn = {"http/1.1"}}));
   connect_client_ = make_client("system:apiserver", {"system:masters"});
-  apiserver::add_kubelet_connect(server_->routes(), *connect_client_, runtime_,
-                                 {.tls = std::move(kubelet_tls)});
+  apiserver::add_kubelet_connect(server_->routes(), *connect_client_,
+                                 [&runtime = runtime_](net::Origin origin) {
+                                   return net::make_http_client(runtime, std::move(origin));
+                                 },
+                                 random_, {.tls = std::move(kubelet_tls)});
   CO_TRY_OK(co_await server_->start());
 
   CO_TRY(auto tls, net::make_tls_server({.certificate_pem = files_.serving.certificate_pem,

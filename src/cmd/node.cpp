@@ -3,13 +3,44 @@
 
 #include "base/log.h"
 #include "cmd/version.h"
+#include "cri/v1.pb.h"
+#include "kubelet/cri/grpc_runtime.h"
+#include "net/grpc.h"
 #include "net/tls.h"
 #include "network/node_network.h"
 #include "proxy/nftables_backend.h"
 
 namespace keelson::cmd {
 
+namespace {
+
+// The folder that a container runtime reads the network's configuration from. containerd tells it
+// in the verbose status of its CRI service; others keep to the usual place.
+Task<Result<std::string>> cni_config_dir(net::Runtime* loop, std::string endpoint) {
+  CO_TRY(const auto socket, cri::socket_path_of_endpoint(endpoint));
+  const auto channel = net::make_grpc_channel(*loop, {.host = "localhost", .unix_path = socket});
+  cri::v1::StatusRequest request;
+  request.set_verbose(true);
+  CO_TRY(const auto answer,
+         co_await channel->call("/runtime.v1.RuntimeService/Status", request.SerializeAsString(),
+                                std::chrono::seconds(10)));
+  cri::v1::StatusResponse response;
+  if (!response.ParseFromString(answer))
+    co_return fail(Status::internal("container runtime sent a malformed answer to Status"));
+  boost::system::error_code error;
+  if (const auto found = response.info().find("config"); found != response.info().end()) {
+    const auto config = boost::json::parse(found->second, error);
+    const auto* folder = error ? nullptr : config.find_pointer("/cni/confDir", error);
+    if (folder && folder->is_string() && !folder->get_string().empty())
+      co_return std::string(folder->get_string());
+  }
+  co_return "/etc/cni/net.d";
+}
+
+}  // namespace
+
 std::string kubelet_dir(const std::string& data_dir) { return data_dir + "/agent/kubelet"; }
+std::string network_dir(const std::string& data_dir) { return data_dir + "/agent/cni"; }
 
 Node::Node(net::Runtime& runtime, Random& random, NodeOptions options, NodeClients clients,
            std::string ca_pem, pki::KeyPair serving)
@@ -32,19 +63,25 @@ Result<void> Node::start() {
   return {};
 }
 
+Task<Result<void>> Node::set_up_network(Node* self) {
+  CO_TRY(auto config_dir,
+         co_await cni_config_dir(&self->runtime_, self->options_.runtime_endpoint));
+  const network::NodeNetworkOptions options{.node_name = self->options_.node_name,
+                                            .cni_config_dir = std::move(config_dir),
+                                            .cluster_cidr = self->options_.cluster_cidr,
+                                            .ipam_dir = network_dir(self->options_.data_dir)};
+  co_return co_await network::set_up_node_network(*self->clients_.kubelet, options);
+}
+
 Task<void> Node::run_network(Node* self) {
-  const network::NodeNetworkOptions options{
-      .node_name = self->options_.node_name,
-      .cni_config_dir = self->options_.data_dir + "/agent/etc/cni/net.d",
-      .cluster_cidr = self->options_.cluster_cidr,
-      .ipam_dir = self->options_.data_dir + "/agent/cni"};
   Duration retry = std::chrono::seconds(1);
   while (true) {
-    const auto done = co_await network::set_up_node_network(*self->clients_.kubelet, options);
+    const auto done = co_await set_up_network(self);
     if (done || done.error().is(Reason::Canceled)) co_return;
     log_error("Cannot set up the pod network", {{"err", done.error().message()}});
     if (!co_await sleep_for(retry)) co_return;
-    retry = std::min<Duration>(retry * 2, std::chrono::minutes(1));
+    // Not for long: the runtime may only just have started.
+    retry = std::min<Duration>(retry * 2, std::chrono::seconds(10));
   }
 }
 

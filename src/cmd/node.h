@@ -15,8 +15,9 @@
 
 namespace keelson::cmd {
 
-// Where the kubelet keeps what it has made for pods.
+// Where the kubelet keeps what it has made for pods, and the pod network its state.
 std::string kubelet_dir(const std::string& data_dir);
+std::string network_dir(const std::string& data_dir);
 
 struct NodeOptions {
   std::string data_dir;
@@ -50,6 +51,7 @@ class Node {
   Result<void> start_kubelet();
   Result<void> start_proxy();
   static Task<void> run_network(Node* self);
+  static Task<Result<void>> set_up_network(Node* self);
 
   net::Runtime& runtime_;
   Random& random_;

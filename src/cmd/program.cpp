@@ -38,7 +38,7 @@ std::optional<int> parse_flags(CLI::App& app, std::vector<std::string> arguments
   try {
     app.parse(arguments);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return app.exit(error) == 0 ? 0 : 1;
   }
   set_log_verbosity(log.verbosity);
   set_log_format(log.format == "json" ? LogFormat::Json : LogFormat::Text);

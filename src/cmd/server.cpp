@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // keelson server: a whole cluster in one process.
+#include "dns/server.h"
+
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
@@ -15,7 +17,6 @@
 #include "cmd/program.h"
 #include "cmd/programs.h"
 #include "controllers/manager.h"
-#include "dns/server.h"
 #include "scheduler/scheduler.h"
 
 namespace keelson::cmd {
@@ -109,8 +110,8 @@ class Server {
     if (flags_.node_ip.empty()) flags_.node_ip = host_address();
     auto& plane = flags_.control_plane;
     if (plane.advertise_address.empty())
-      plane.advertise_address = names_one_address(plane.bind_address) ? plane.bind_address
-                                                                     : flags_.node_ip;
+      plane.advertise_address =
+          names_one_address(plane.bind_address) ? plane.bind_address : flags_.node_ip;
     plane.data_dir = flags_.data_dir;
     plane.cluster_domain = flags_.cluster_domain;
     if (flags_.cluster_dns.empty()) {
@@ -121,12 +122,12 @@ class Server {
     std::error_code error;
     std::filesystem::create_directories(flags_.data_dir, error);
     if (error)
-      co_return fail(Status::unavailable("cannot make " + flags_.data_dir + ": " + error.message()));
+      co_return fail(
+          Status::unavailable("cannot make " + flags_.data_dir + ": " + error.message()));
 
-    CO_TRY(auto files,
-           ensure_cluster_files(flags_.data_dir,
-                                serving_names(flags_.node_name, flags_.cluster_domain),
-                                serving_addresses(plane), runtime_.now()));
+    CO_TRY(auto files, ensure_cluster_files(flags_.data_dir,
+                                            serving_names(flags_.node_name, flags_.cluster_domain),
+                                            serving_addresses(plane), runtime_.now()));
     plane_ = std::make_unique<ControlPlane>(runtime_, *random_, plane, std::move(files));
     CO_TRY_OK(co_await plane_->start());
     CO_TRY_OK(write_admin_kubeconfig());
@@ -139,8 +140,8 @@ class Server {
 
   Result<void> write_admin_kubeconfig() {
     if (flags_.write_kubeconfig.empty()) return {};
-    TRY(const auto admin, issue_client(plane_->files().ca, "kubernetes-admin",
-                                       {"system:masters"}, runtime_.now()));
+    TRY(const auto admin,
+        issue_client(plane_->files().ca, "kubernetes-admin", {"system:masters"}, runtime_.now()));
     client::Connection connection;
     const std::string host = flags_.control_plane.bind_address == "0.0.0.0"
                                  ? "127.0.0.1"
@@ -155,8 +156,8 @@ class Server {
 
   void start_scheduler() {
     scheduler_client_ = plane_->make_client("system:kube-scheduler", {});
-    scheduler_ = std::make_unique<scheduler::Scheduler>(*scheduler_client_, *scheduler_executor_,
-                                                        *random_);
+    scheduler_ =
+        std::make_unique<scheduler::Scheduler>(*scheduler_client_, *scheduler_executor_, *random_);
     scheduler_tasks_.start(scheduler_->run());
   }
 
@@ -186,9 +187,8 @@ class Server {
     options.cluster_domain = flags_.cluster_domain;
     options.run_proxy = runs("kube-proxy");
     options.run_network = runs("network");
-    TRY(auto serving, ensure_kubelet_serving(flags_.data_dir, plane_->files().ca,
-                                             flags_.node_name, {flags_.node_ip, "127.0.0.1"},
-                                             runtime_.now()));
+    TRY(auto serving, ensure_kubelet_serving(flags_.data_dir, plane_->files().ca, flags_.node_name,
+                                             {flags_.node_ip, "127.0.0.1"}, runtime_.now()));
     node_ = std::make_unique<Node>(
         runtime_, *random_, std::move(options),
         NodeClients{
@@ -200,12 +200,11 @@ class Server {
 
   void start_dns() {
     dns_client_ = plane_->make_client("system:keelson:dns", {});
-    dns_ = std::make_unique<dns::Server>(
-        *dns_client_, runtime_, *dns_executor_,
-        dns::ServerOptions{.cluster_domain = flags_.cluster_domain,
-                           .cluster_ip = flags_.cluster_dns,
-                           .listen_address = flags_.node_ip,
-                           .node_name = flags_.node_name});
+    dns_ = std::make_unique<dns::Server>(*dns_client_, runtime_, *dns_executor_,
+                                         dns::ServerOptions{.cluster_domain = flags_.cluster_domain,
+                                                            .cluster_ip = flags_.cluster_dns,
+                                                            .listen_address = flags_.node_ip,
+                                                            .node_name = flags_.node_name});
     dns_tasks_.start(dns_->run());
   }
 

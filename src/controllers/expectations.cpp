@@ -10,8 +10,7 @@ void Expectations::expect_creations(const std::string& owner, int count) {
 }
 
 void Expectations::expect_deletions(const std::string& owner, std::set<std::string> uids) {
-  entries_[owner] = {
-      .creations = 0, .deletions = std::move(uids), .since = executor_.monotonic()};
+  entries_[owner] = {.creations = 0, .deletions = std::move(uids), .since = executor_.monotonic()};
 }
 
 void Expectations::creation_observed(const std::string& owner) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a controller has asked for and not seen yet. Until it has, its local copy is too old to count
-// pods by. Source: upstream's ControllerExpectations.
+// What a controller has asked for and not seen yet. Until it has, its local copy is too old to
+// count pods by. Source: upstream's ControllerExpectations.
 #pragma once
 
 #include <map>

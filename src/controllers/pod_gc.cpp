@@ -45,7 +45,7 @@ class PodGcController final : public Controller {
   Task<void> remove_finished(const std::vector<PodPtr>& pods) {
     std::vector<PodPtr> finished;
     for (const auto& pod : pods) {
-      if (is_finished(*pod)) finished.push_back(pod);
+      if (is_terminal(*pod)) finished.push_back(pod);
     }
     if (options_.finished_max == 0 || finished.size() <= options_.finished_max) co_return;
     // Evicted ones first: nobody asks for their logs.
@@ -105,7 +105,7 @@ class PodGcController final : public Controller {
   Task<void> remove(PodPtr pod, bool disrupted) {
     log_verbose(2, "Removing pod", {{"pod", key_of(*pod).text()}, {"node", pod->spec.nodeName}});
     // No kubelet will end it, and whoever counts it (a Job) waits for its last phase.
-    if (!is_finished(*pod)) {
+    if (!is_terminal(*pod)) {
       Pod next = *pod;
       next.status.phase = core::v1::PodPhase::Failed;
       if (disrupted) {

@@ -3,13 +3,6 @@
 
 namespace keelson::controllers {
 
-const core::v1::PodCondition* find_condition(const core::v1::Pod& pod, std::string_view type) {
-  for (const auto& condition : pod.status.conditions) {
-    if (condition.type == type) return &condition;
-  }
-  return nullptr;
-}
-
 bool is_ready(const core::v1::Pod& pod) {
   const auto* ready = find_condition(pod, "Ready");
   return ready && ready->status == "True";
@@ -27,13 +20,8 @@ bool is_available(const core::v1::Pod& pod, std::chrono::seconds min_ready, Wall
   return false;
 }
 
-bool is_finished(const core::v1::Pod& pod) {
-  return pod.status.phase == core::v1::PodPhase::Succeeded ||
-         pod.status.phase == core::v1::PodPhase::Failed;
-}
-
 bool is_active(const core::v1::Pod& pod) {
-  return !is_finished(pod) && !pod.metadata.deletionTimestamp;
+  return !is_terminal(pod) && !pod.metadata.deletionTimestamp;
 }
 
 void index_by_node(client::InformerSet& informers) {

@@ -8,18 +8,20 @@
 #include "api/core/v1.h"
 #include "base/executor.h"
 #include "controllers/ownership.h"
+#include "podspec/phase.h"
 
 namespace keelson::controllers {
 
-const core::v1::PodCondition* find_condition(const core::v1::Pod& pod, std::string_view type);
+using podspec::find_condition;
+using podspec::is_terminal;
+
 bool is_ready(const core::v1::Pod& pod);
 // Ready for at least `min_ready`. When it is ready but not for long enough, `*wait` (if given) is
 // lowered to the time that is missing.
 bool is_available(const core::v1::Pod& pod, std::chrono::seconds min_ready, Wall now,
                   Duration* wait = nullptr);
-// Neither finished nor being deleted.
+// Neither terminal nor being deleted.
 bool is_active(const core::v1::Pod& pod);
-bool is_finished(const core::v1::Pod& pod);
 
 // The index of pods by the name of their node; "" for those that have none.
 inline constexpr std::string_view kByNode = "node";

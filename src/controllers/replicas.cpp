@@ -116,7 +116,7 @@ ReplicaCounts count_replicas(const std::vector<PodPtr>& pods,
   ReplicaCounts counts;
   for (const auto& pod : pods) {
     if (!is_active(*pod)) {
-      if (pod->metadata.deletionTimestamp && !is_finished(*pod)) ++counts.terminating;
+      if (pod->metadata.deletionTimestamp && !is_terminal(*pod)) ++counts.terminating;
       continue;
     }
     ++counts.replicas;

@@ -21,8 +21,8 @@ struct ReplicaPlan {
   std::vector<PodPtr> remove;
 };
 
-// `active` are the set's pods that count; `related` all active pods of the same owner's sets, by which
-// the crowding of nodes is judged.
+// `active` are the set's pods that count; `related` all active pods of the same owner's sets, by
+// which the crowding of nodes is judged.
 ReplicaPlan plan_replicas(int wanted, const std::vector<PodPtr>& active,
                           const std::vector<PodPtr>& related, Wall now);
 

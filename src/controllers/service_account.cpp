@@ -55,8 +55,7 @@ class OnePerNamespace final : public Controller {
     next.metadata.namespace_ = key.name;
     auto created = co_await context_.client.create(std::move(next));
     if (!created && !created.error().is(Reason::AlreadyExists) &&
-        !created.error().is(Reason::NotFound) &&
-        !is_namespace_ending(created.error()))
+        !created.error().is(Reason::NotFound) && !is_namespace_ending(created.error()))
       co_return fail(std::move(created).error());
     co_return client::Requeue::none();
   }
@@ -71,8 +70,8 @@ class OnePerNamespace final : public Controller {
 }  // namespace
 
 std::unique_ptr<Controller> make_service_account_controller(ControllerContext& context) {
-  return std::make_unique<OnePerNamespace<ServiceAccount>>(
-      context, "serviceaccount", "default", [](ServiceAccount&) { return false; });
+  return std::make_unique<OnePerNamespace<ServiceAccount>>(context, "serviceaccount", "default",
+                                                           [](ServiceAccount&) { return false; });
 }
 
 std::unique_ptr<Controller> make_root_ca_controller(ControllerContext& context,

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "api/ip.h"
+#include "base/ascii.h"
 
 namespace keelson::dns {
 namespace {
@@ -48,11 +49,6 @@ std::string endpoint_host(const Endpoint& endpoint) {
 
 bool is_listed(const Endpoint& endpoint) {
   return endpoint.conditions.ready.value_or(true) && !endpoint.addresses.empty();
-}
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
 }
 
 // "10.0.43.10.in-addr.arpa" is 10.43.0.10; nothing for other names.
@@ -200,7 +196,7 @@ void Records::answer_service(std::string_view relative, const Query& query, Answ
       add_address(answer.answers, query.name, service->spec.externalName, &query);
     } else {
       answer.answers.push_back(
-          {query.name, Type::Cname, kTtl, name_data(lower(service->spec.externalName))});
+          {query.name, Type::Cname, kTtl, name_data(lower_case(service->spec.externalName))});
     }
     return;
   }
@@ -236,7 +232,7 @@ void Records::answer_headless(const Service& service, const Slices& slices, std:
     if (!has_addresses(*slice)) continue;
     for (const auto& endpoint : slice->endpoints) {
       if (!is_listed(endpoint)) continue;
-      if (!host.empty() && lower(endpoint_host(endpoint)) != host) continue;
+      if (!host.empty() && lower_case(endpoint_host(endpoint)) != host) continue;
       known = true;
       if (query.is_for(Type::Srv)) {
         const std::string target = endpoint_host(endpoint) + "." + service_name(service);
@@ -258,7 +254,8 @@ void Records::answer_srv(const Service& service, const Slices& slices, std::stri
   bool known = false;
   if (!is_headless(service)) {
     for (const auto& candidate : service.spec.ports) {
-      if (lower(candidate.name) != port || lower(candidate.protocol) != protocol) continue;
+      if (lower_case(candidate.name) != port || lower_case(candidate.protocol) != protocol)
+        continue;
       known = true;
       if (!query.is_for(Type::Srv)) continue;
       const std::string target = service_name(service);
@@ -272,8 +269,8 @@ void Records::answer_srv(const Service& service, const Slices& slices, std::stri
     for (const auto& slice : slices) {
       if (!has_addresses(*slice)) continue;
       for (const auto& candidate : slice->ports) {
-        if (lower(candidate.name.value_or("")) != port ||
-            lower(candidate.protocol.value_or("TCP")) != protocol)
+        if (lower_case(candidate.name.value_or("")) != port ||
+            lower_case(candidate.protocol.value_or("TCP")) != protocol)
           continue;
         for (const auto& endpoint : slice->endpoints) {
           if (!is_listed(endpoint)) continue;

@@ -29,25 +29,25 @@ bool put(const std::string& path, const std::string& value) {
 std::int64_t cpu_weight(std::int64_t shares) { return 1 + (shares - 2) * 9999 / 262'142; }
 
 // Innermost first: a cgroup with children cannot go.
-void remove_tree(const std::string& path) {
+void remove_groups(const std::string& path) {
   std::error_code error;
   std::vector<std::string> children;
   for (const auto& entry : fs::directory_iterator(path, error)) {
     if (entry.is_directory(error)) children.push_back(entry.path().string());
   }
-  for (const auto& child : children) remove_tree(child);
+  for (const auto& child : children) remove_groups(child);
   rmdir(path.c_str());
 }
 
 }  // namespace
 
-Cgroups::Cgroups(const KubeletOptions& options)
+Cgroups::Cgroups(const KubeletOptions& options, std::int64_t pods_milli_cpu)
     : root_(options.cgroup_root),
       parent_(options.cgroup_parent),
       enforce_cpu_limits_(options.enforce_cpu_limits) {
-  if (!options.use_cgroups) return;
   std::error_code error;
   unified_ = fs::exists(root_ + "/cgroup.controllers", error);
+  if (!options.use_cgroups) return;
   usable_ = true;
   for (const char* group : {"", "/burstable", "/besteffort"}) {
     if (auto made = make_group(parent_ + group); !made) {
@@ -56,8 +56,10 @@ Cgroups::Cgroups(const KubeletOptions& options)
       return;
     }
   }
+  set_shares(parent_, cpu_shares(pods_milli_cpu));
   // Best effort is what nobody else wants.
-  set("cpu", parent_ + "/besteffort", unified_ ? "cpu.weight" : "cpu.shares", unified_ ? "1" : "2");
+  set_shares(parent_ + "/besteffort", cpu_shares(0));
+  // Burstable keeps what an earlier kubelet has given it until its pods are counted.
 }
 
 std::string Cgroups::folder(const std::string& controller, const std::string& path) const {
@@ -88,13 +90,36 @@ void Cgroups::set(const std::string& controller, const std::string& path, const 
   if (!put(target, value)) log_warning("Cgroup could not be set", {{"file", target}});
 }
 
+void Cgroups::set_shares(const std::string& path, std::int64_t shares) const {
+  if (unified_) return set("cpu", path, "cpu.weight", std::to_string(cpu_weight(shares)));
+  set("cpu", path, "cpu.shares", std::to_string(shares));
+}
+
+void Cgroups::set_burstable_shares() {
+  std::int64_t milli_cpu = 0;
+  for (const auto& [uid, request] : burstable_milli_cpu_) milli_cpu += request;
+  const std::int64_t shares = cpu_shares(milli_cpu);
+  if (std::exchange(burstable_shares_, shares) != shares) {
+    set_shares(parent_ + "/burstable", shares);
+  }
+}
+
+void Cgroups::count(const v1::Pod& pod) {
+  if (!usable_ || podspec::qos_class(pod) != podspec::QosClass::Burstable) return;
+  const auto requests = podspec::pod_requests(pod);
+  const auto cpu = requests.find(podspec::kCpu);
+  burstable_milli_cpu_[pod.metadata.uid] = cpu == requests.end() ? 0 : cpu->second.milli_value();
+  set_burstable_shares();
+}
+
 Result<std::string> Cgroups::make(const v1::Pod& pod) {
   if (!usable_) return std::string();
   std::string path = parent_ + "/" + cgroup_of_pod(pod);
   TRY_OK(make_group(path));
+  count(pod);
   const auto limits = pod_resources(pod, enforce_cpu_limits_);
+  set_shares(path, limits.cpu_shares());
   if (unified_) {
-    set("cpu", path, "cpu.weight", std::to_string(cpu_weight(limits.cpu_shares())));
     if (limits.cpu_quota() > 0) {
       set("cpu", path, "cpu.max",
           std::to_string(limits.cpu_quota()) + " " + std::to_string(kCpuPeriodMicroseconds));
@@ -104,7 +129,6 @@ Result<std::string> Cgroups::make(const v1::Pod& pod) {
     }
     return path;
   }
-  set("cpu", path, "cpu.shares", std::to_string(limits.cpu_shares()));
   if (limits.cpu_quota() > 0) {
     set("cpu", path, "cpu.cfs_period_us", std::to_string(kCpuPeriodMicroseconds));
     set("cpu", path, "cpu.cfs_quota_us", std::to_string(limits.cpu_quota()));
@@ -120,17 +144,18 @@ void Cgroups::remove(const std::string& pod_uid) {
   for (const char* group : {"/pod", "/burstable/pod", "/besteffort/pod"}) {
     remove_cgroups(root_, parent_ + group + pod_uid);
   }
+  if (burstable_milli_cpu_.erase(pod_uid) > 0) set_burstable_shares();
 }
 
 void remove_cgroups(const std::string& root, const std::string& path) {
   std::error_code error;
-  if (fs::exists(root + "/cgroup.controllers", error)) return remove_tree(root + path);
+  if (fs::exists(root + "/cgroup.controllers", error)) return remove_groups(root + path);
   // The runtime has joined its containers to more controllers than ours.
   std::vector<std::string> controllers;
   for (const auto& entry : fs::directory_iterator(root, error)) {
     controllers.push_back(entry.path().string());
   }
-  for (const auto& controller : controllers) remove_tree(controller + path);
+  for (const auto& controller : controllers) remove_groups(controller + path);
 }
 
 }  // namespace keelson::kubelet

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubelet/config_source.h"
 
+#include <set>
+
 namespace keelson::kubelet {
 
 namespace {
@@ -16,14 +18,12 @@ class Cache {
       : client_(client), executor_(executor), fresh_for_(fresh_for), what_(what) {}
 
   Task<Result<std::shared_ptr<const T>>> get(client::ObjectKey key) {
-    const Duration now = executor_.monotonic();
     if (const auto found = entries_.find(key); found != entries_.end()) {
       const bool immutable = found->second.object->immutable.value_or(false);
-      const Duration age = now - found->second.fetched;
-      if (age < fresh_for_ || (immutable && age < 100 * fresh_for_)) {
-        co_return found->second.object;
-      }
+      const bool fresh = executor_.monotonic() - found->second.fetched < fresh_for_;
+      if (fresh || (immutable && references_.contains(key))) co_return found->second.object;
     }
+    const std::uint64_t asked_in = generation(key);
     auto object = co_await client_.get<T>(key);
     if (!object) {
       entries_.erase(key);
@@ -31,9 +31,24 @@ class Cache {
         co_return fail(Reason::NotFound, std::string(what_) + " \"" + key.name + "\" not found");
       co_return object;
     }
+    // Meanwhile there came a pod that must not see an answer from before it, or the last one went.
+    if (generation(key) != asked_in) co_return object;
     if (entries_.size() >= kEntryLimit) entries_.clear();
     entries_[std::move(key)] = {*object, executor_.monotonic()};
     co_return object;
+  }
+
+  void refer(const client::ObjectKey& key) {
+    Reference& reference = references_[key];
+    ++reference.count;
+    reference.generation = ++last_generation_;
+    entries_.erase(key);
+  }
+  void release(const client::ObjectKey& key) {
+    const auto found = references_.find(key);
+    if (found == references_.end() || --found->second.count > 0) return;
+    references_.erase(found);
+    entries_.erase(key);
   }
 
  private:
@@ -41,12 +56,60 @@ class Cache {
     std::shared_ptr<const T> object;
     Duration fetched;
   };
+  struct Reference {
+    std::size_t count = 0;         // Pods.
+    std::uint64_t generation = 0;  // Changes with each pod that comes.
+  };
+  std::uint64_t generation(const client::ObjectKey& key) const {
+    const auto found = references_.find(key);
+    return found == references_.end() ? 0 : found->second.generation;
+  }
+
   client::Client& client_;
   Executor& executor_;
   const Duration fresh_for_;
   const std::string_view what_;
   std::map<client::ObjectKey, Entry> entries_;
+  std::map<client::ObjectKey, Reference> references_;
+  std::uint64_t last_generation_ = 0;
 };
+
+// What a pod refers to; each once.
+struct References {
+  std::set<client::ObjectKey> config_maps, secrets;
+};
+
+References references_of(const core::v1::Pod& pod) {
+  References out;
+  const auto add = [&](std::set<client::ObjectKey>& keys, const std::string& name) {
+    if (!name.empty()) keys.insert({pod.metadata.namespace_, name});
+  };
+  for (const auto& secret : pod.spec.imagePullSecrets) add(out.secrets, secret.name);
+  for (const auto* containers : {&pod.spec.initContainers, &pod.spec.containers}) {
+    for (const auto& container : *containers) {
+      for (const auto& source : container.envFrom) {
+        if (source.configMapRef) add(out.config_maps, source.configMapRef->name);
+        if (source.secretRef) add(out.secrets, source.secretRef->name);
+      }
+      for (const auto& variable : container.env) {
+        if (!variable.valueFrom) continue;
+        const auto& source = *variable.valueFrom;
+        if (source.configMapKeyRef) add(out.config_maps, source.configMapKeyRef->name);
+        if (source.secretKeyRef) add(out.secrets, source.secretKeyRef->name);
+      }
+    }
+  }
+  for (const auto& volume : pod.spec.volumes) {
+    if (volume.configMap) add(out.config_maps, volume.configMap->name);
+    if (volume.secret) add(out.secrets, volume.secret->secretName);
+    if (!volume.projected) continue;
+    for (const auto& source : volume.projected->sources) {
+      if (source.configMap) add(out.config_maps, source.configMap->name);
+      if (source.secret) add(out.secrets, source.secret->name);
+    }
+  }
+  return out;
+}
 
 class CachedConfigSource final : public ConfigSource {
  public:
@@ -62,9 +125,25 @@ class CachedConfigSource final : public ConfigSource {
     return secrets_.get(std::move(key));
   }
 
+  void add_pod(const core::v1::Pod& pod) override {
+    auto references = references_of(pod);
+    for (const auto& key : references.config_maps) config_maps_.refer(key);
+    for (const auto& key : references.secrets) secrets_.refer(key);
+    forget_pod(pod.metadata.uid);
+    pods_.emplace(pod.metadata.uid, std::move(references));
+  }
+  void forget_pod(const std::string& uid) override {
+    const auto found = pods_.find(uid);
+    if (found == pods_.end()) return;
+    for (const auto& key : found->second.config_maps) config_maps_.release(key);
+    for (const auto& key : found->second.secrets) secrets_.release(key);
+    pods_.erase(found);
+  }
+
  private:
   Cache<core::v1::ConfigMap> config_maps_;
   Cache<core::v1::Secret> secrets_;
+  std::map<std::string, References> pods_;  // By pod uid.
 };
 
 }  // namespace

@@ -10,6 +10,7 @@ constexpr std::size_t kServerLimit = 3;
 constexpr std::size_t kSearchLimit = 32;
 constexpr std::size_t kSearchCharacters = 2048;
 constexpr std::size_t kHostnameLimit = 63;
+constexpr std::size_t kKernelHostnameLimit = 64;
 
 std::vector<std::string_view> words(std::string_view line) {
   std::vector<std::string_view> out;
@@ -126,6 +127,18 @@ PodHostname pod_hostname(const v1::Pod& pod, const KubeletOptions& options) {
         pod.spec.subdomain + "." + pod.metadata.namespace_ + ".svc." + options.cluster_domain;
   }
   return out;
+}
+
+Result<std::string> kernel_hostname(const v1::Pod& pod, const PodHostname& hostname) {
+  if (hostname.domain.empty() || !pod.spec.setHostnameAsFQDN.value_or(false)) return hostname.name;
+  std::string full = hostname.name + "." + hostname.domain;
+  if (full.size() > kKernelHostnameLimit) {
+    return fail(Status::bad_request(
+        "failed to construct FQDN from pod hostname and cluster domain, FQDN " + full +
+        " is too long (" + std::to_string(kKernelHostnameLimit) + " characters is the max, " +
+        std::to_string(full.size()) + " characters requested)"));
+  }
+  return full;
 }
 
 std::string hosts_file(const std::vector<std::string>& pod_ips, const PodHostname& hostname,

@@ -26,6 +26,9 @@ struct PodHostname {
   std::string domain;  // "web.default.svc.cluster.local"; empty without subdomain.
 };
 PodHostname pod_hostname(const v1::Pod& pod, const KubeletOptions& options);
+// What the kernel is to call the pod's machine: with the domain if setHostnameAsFQDN says so.
+// Errors: BadRequest beyond the 64 characters that the kernel holds.
+Result<std::string> kernel_hostname(const v1::Pod& pod, const PodHostname& hostname);
 
 // /etc/hosts of a pod with its own network.
 std::string hosts_file(const std::vector<std::string>& pod_ips, const PodHostname& hostname,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubelet/environment.h"
 
+#include "base/ascii.h"
+
 namespace keelson::kubelet {
 
 namespace {
@@ -11,11 +13,6 @@ std::string upper_name(std::string_view name) {
     out += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   return out;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 std::string join_host_port(const std::string& host, const std::string& port) {
@@ -142,12 +139,12 @@ Variables service_variables(const std::vector<ServicePtr>& services) {
     for (const auto& port : service->spec.ports) {
       const std::string number = std::to_string(port.port);
       const std::string protocol = port.protocol.empty() ? "TCP" : port.protocol;
-      const std::string url = lower(protocol) + "://" + join_host_port(ip, number);
+      const std::string url = lower_case(protocol) + "://" + join_host_port(ip, number);
       if (!port.name.empty()) out[name + "_SERVICE_PORT_" + upper_name(port.name)] = number;
       if (std::exchange(first, false)) out[name + "_PORT"] = url;
       const std::string prefix = name + "_PORT_" + number + "_" + upper_name(protocol);
       out[prefix] = url;
-      out[prefix + "_PROTO"] = lower(protocol);
+      out[prefix + "_PROTO"] = lower_case(protocol);
       out[prefix + "_PORT"] = number;
       out[prefix + "_ADDR"] = ip;
     }

@@ -13,11 +13,18 @@ namespace keelson::kubelet {
 
 struct Victim {
   PodPtr pod;
-  PodFailure failure;  // Reason "Evicted".
+  PodFailure failure;  // Reason "Evicted", with hardly any time to end.
 };
 // One at a time: its end may be enough. Nothing when no pod may be evicted.
 std::optional<Victim> choose_victim(std::span<const PodPtr> pods,
                                     std::span<const cri::v1::ContainerStats> stats,
                                     const NodePressure& pressure);
+
+// Whether the pod limits what it writes on the node, so that it has to be measured.
+bool limits_disk_use(const v1::Pod& pod);
+// How a pod ends that has written more than it may: in an emptyDir, all together, or in one
+// container. Source: upstream's localStorageEviction.
+std::optional<PodFailure> over_disk_limits(const v1::Pod& pod, const PodDiskUse& use,
+                                           std::span<const cri::v1::ContainerStats> stats);
 
 }  // namespace keelson::kubelet

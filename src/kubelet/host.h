@@ -4,6 +4,7 @@
 // Used on the kubelet's executor.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ struct MachineInfo {
   std::string machine_id, system_uuid, boot_id;
   std::string kernel_version, os_image, architecture;  // "amd64"
   std::string instance_type;
+  bool unified_cgroups = false;  // cgroup v2
+  bool apparmor = false;         // The kernel enforces AppArmor profiles.
 };
 
 // Measures of now.
@@ -36,6 +39,11 @@ struct MachineUsage {
   std::int64_t image_disk_bytes = 0, image_disk_available_bytes = 0;
   std::int64_t pids_limit = 0, pids_used = 0;
   std::int64_t cpu_nanoseconds = 0;  // Used since boot, all cores together.
+};
+
+// What a pod has written on the node: bytes of its emptyDirs by volume, of its logs by container.
+struct PodDiskUse {
+  std::map<std::string, std::int64_t, std::less<>> empty_dirs, logs;
 };
 
 using VolumePaths = std::map<std::string, std::string, std::less<>>;  // By volume name.
@@ -62,7 +70,8 @@ struct HttpProbe {
 };
 struct HttpAnswer {
   int status = 0;
-  std::string body;  // At most 10 KiB.
+  std::string body;      // At most 10 KiB.
+  std::string location;  // Where a redirect leads.
 };
 
 class PodHost {
@@ -79,6 +88,9 @@ class PodHost {
   virtual Task<Result<void>> release(std::string pod_uid) = 0;
   // Pods that prepare() made something for, also before the kubelet last started.
   virtual std::vector<std::string> prepared_pods() = 0;
+
+  // Measures the pod's files; takes as long as a walk over them. Errors: Canceled.
+  virtual Task<Result<PodDiskUse>> disk_use(PodPtr pod) = 0;
 
   // The cgroup for the pod's containers, made if it does not exist; empty: none.
   virtual Result<std::string> cgroup_parent(const v1::Pod& pod) = 0;
@@ -97,7 +109,7 @@ class PodHost {
   // The resolver configuration of the node.
   virtual std::string resolv_conf() = 0;
 
-  // Errors: Timeout, Unavailable.
+  // The answer of that very address: redirects are not followed. Errors: Timeout, Unavailable.
   virtual Task<Result<HttpAnswer>> http_get(HttpProbe probe) = 0;
   virtual Task<Result<void>> tcp_connect(std::string address, std::uint16_t port,
                                          Duration timeout) = 0;
@@ -106,16 +118,28 @@ class PodHost {
                                          std::string service, Duration timeout) = 0;
 };
 
-// Has no files, and every probe succeeds.
+// Has no files, and every probe succeeds as long as nobody says otherwise.
 class HollowHost final : public PodHost {
  public:
   explicit HollowHost(MachineInfo machine) : machine_(std::move(machine)) {}
+
+  // Answers http_get(); by default with 200.
+  using HttpGet = std::function<Result<HttpAnswer>(const HttpProbe& probe)>;
+  void on_http_get(HttpGet answer) { http_get_ = std::move(answer); }
+  // Answers usage(); by default with unused().
+  using Usage = std::function<MachineUsage()>;
+  void on_usage(Usage answer) { usage_ = std::move(answer); }
+  MachineUsage unused() const;
+  // Answers disk_use(); by default nothing is used.
+  using DiskUse = std::function<PodDiskUse(const v1::Pod& pod)>;
+  void on_disk_use(DiskUse answer) { disk_use_ = std::move(answer); }
 
   MachineInfo machine() override { return machine_; }
   Result<MachineUsage> usage() override;
   Task<Result<VolumePaths>> prepare(PodPtr pod, NodeValues node) override;
   Task<Result<void>> release(std::string pod_uid) override;
   std::vector<std::string> prepared_pods() override { return {}; }
+  Task<Result<PodDiskUse>> disk_use(PodPtr pod) override;
   Result<std::string> cgroup_parent(const v1::Pod&) override { return std::string(); }
   std::string log_dir(const v1::Pod&) override { return {}; }
   Result<void> make_log_dir(const v1::Pod&, const v1::Container&) override { return {}; }
@@ -135,6 +159,9 @@ class HollowHost final : public PodHost {
 
  private:
   MachineInfo machine_;
+  HttpGet http_get_;
+  Usage usage_;
+  DiskUse disk_use_;
 };
 
 }  // namespace keelson::kubelet

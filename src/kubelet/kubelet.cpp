@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 #include "kubelet/eviction.h"
-#include "kubelet/images/image_collector.h"
 #include "kubelet/logs/log_rotation.h"
 #include "kubelet/node_admission.h"
 
@@ -18,6 +17,8 @@ constexpr Duration kRuntimeCheck = std::chrono::seconds(5);  // Upstream's.
 constexpr Duration kRuntimeCheckUnready = std::chrono::milliseconds(250);
 // A ConfigMap's or Secret's answer counts this long: half of what makes a pod's volumes stale.
 constexpr Duration kConfigFresh = std::chrono::seconds(30);
+// How long the end of an evicted pod is waited for before another has to go. Upstream's.
+constexpr Duration kEvictionWait = std::chrono::seconds(30);
 
 std::uint64_t seed_of(const std::string& name) { return std::hash<std::string>()(name); }
 
@@ -69,6 +70,7 @@ Kubelet::Kubelet(KubeletOptions options, KubeletDeps deps)
                  found->second.worker->wake();
                }
              }),
+      image_collector_(context_),
       tasks_(deps.executor),
       worker_tasks_(deps.executor) {
   context_.allocatable = node_allocatable(options_, context_.machine);
@@ -197,9 +199,13 @@ void Kubelet::add_worker(const PodPtr& pod) {
   if (fresh) {
     const auto others = admitted_pods(uid);
     const auto node = context_.nodes.find<v1::Node>({"", options_.node_name});
-    refused = refuse_pod(
-        {.pod = *pod, .others = others, .node = node.get(), .allocatable = context_.allocatable});
+    refused = refuse_pod({.pod = *pod,
+                          .others = others,
+                          .node = node.get(),
+                          .allocatable = context_.allocatable,
+                          .apparmor = context_.machine.apparmor});
   }
+  context_.configs.add_pod(*pod);
   Entry& entry = workers_[uid];
   entry.worker = std::make_unique<PodWorker>(context_, pod, [this, uid] {
     if (const auto found = workers_.find(uid); found != workers_.end()) {
@@ -218,6 +224,7 @@ Task<void> Kubelet::run_worker(std::string uid, PodWorker* worker) {
   const auto found = workers_.find(uid);
   if (found == workers_.end() || !found->second.finished) co_return;
   workers_.erase(found);
+  context_.configs.forget_pod(uid);
   watch_.forget(uid);
 }
 
@@ -267,7 +274,13 @@ Task<void> Kubelet::release_volumes(std::string uid) {
 Task<void> Kubelet::run_eviction() {
   while (true) {
     if (!co_await sleep_for(options_.status_check_period)) co_return;
-    const NodePressure pressure = agent_.pressure();
+    if (!co_await enforce_disk_limits()) co_return;
+    NodePressure pressure = agent_.measure_pressure();
+    if (pressure.disk) {
+      // Images can be had again.
+      co_await collect_images(true);
+      pressure = agent_.measure_pressure();
+    }
     if (!pressure.memory && !pressure.disk && !pressure.pids) continue;
     auto stats = co_await deps_.runtime.container_stats();
     if (!stats) continue;
@@ -277,30 +290,66 @@ Task<void> Kubelet::run_eviction() {
     }
     const auto victim = choose_victim(pods, *stats, pressure);
     if (!victim) continue;
-    const auto found = workers_.find(victim->pod->metadata.uid);
-    if (found == workers_.end()) continue;
-    context_.event(*victim->pod, EventType::Warning, victim->failure.reason,
-                   victim->failure.message);
-    found->second.worker->fail_pod(victim->failure);
+    evict(victim->pod->metadata.uid, victim->failure);
+    // What it held comes back only with its end.
+    if (!co_await wait_ended(victim->pod->metadata.uid, kEvictionWait)) co_return;
   }
 }
 
+void Kubelet::evict(const std::string& uid, const PodFailure& failure) {
+  const auto found = workers_.find(uid);
+  if (found == workers_.end() || found->second.worker->is_ending()) return;
+  context_.event(*found->second.worker->pod(), EventType::Warning, failure.reason, failure.message);
+  found->second.worker->fail_pod(failure);
+}
+
+Task<Result<void>> Kubelet::enforce_disk_limits() {
+  std::vector<PodPtr> pods;
+  for (const auto& [uid, entry] : workers_) {
+    const PodPtr& pod = entry.worker->pod();
+    if (!entry.worker->is_ending() && limits_disk_use(*pod)) pods.push_back(pod);
+  }
+  if (pods.empty()) co_return Result<void>{};
+  std::vector<cri::v1::ContainerStats> stats;
+  if (auto asked = co_await deps_.runtime.container_stats()) stats = std::move(*asked);
+  for (const auto& pod : pods) {
+    CO_TRY(const auto use, co_await deps_.host.disk_use(pod));
+    if (const auto failure = over_disk_limits(*pod, use, stats)) {
+      evict(pod->metadata.uid, *failure);
+    }
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Kubelet::wait_ended(std::string uid, Duration limit) {
+  const Duration end = deps_.executor.monotonic() + limit;
+  while (deps_.executor.monotonic() < end) {
+    const auto found = workers_.find(uid);
+    if (found == workers_.end() || found->second.worker->is_ended()) break;
+    CO_TRY_OK(co_await sleep_for(std::chrono::seconds(1)));
+  }
+  co_return Result<void>{};
+}
+
 Task<void> Kubelet::run_image_collection() {
-  ImageCollector collector(context_);
   while (true) {
     if (!co_await sleep_for(options_.gc_period)) co_return;
-    std::set<std::string> in_use{options_.pause_image};
-    for (const auto& [uid, entry] : workers_) {
-      for (const auto& record : entry.worker->runtime_pod().containers) {
-        in_use.insert(record.image_id);
-        in_use.insert(record.image);
-      }
-      for (const auto* container : all_containers(*entry.worker->pod())) {
-        in_use.insert(container->image);
-      }
-    }
-    co_await collector.collect(std::move(in_use), agent_.pressure().disk);
+    co_await collect_images(agent_.pressure().disk);
   }
+}
+
+Task<void> Kubelet::collect_images(bool urgent) {
+  std::set<std::string> in_use{options_.pause_image};
+  for (const auto& [uid, entry] : workers_) {
+    for (const auto& record : entry.worker->runtime_pod().containers) {
+      in_use.insert(record.image_id);
+      in_use.insert(record.image);
+    }
+    for (const auto* container : all_containers(*entry.worker->pod())) {
+      in_use.insert(container->image);
+    }
+  }
+  co_await image_collector_.collect(std::move(in_use), urgent);
 }
 
 Task<void> Kubelet::run_log_rotation() {
@@ -334,14 +383,15 @@ std::vector<v1::Pod> Kubelet::pods() const {
 }
 
 const PodWorker* Kubelet::find_worker(const client::ObjectKey& key, std::string_view uid) const {
+  const PodWorker* removed = nullptr;
   for (const auto& [worker_uid, entry] : workers_) {
     const auto& metadata = entry.worker->pod()->metadata;
-    if (metadata.name == key.name && metadata.namespace_ == key.namespace_ &&
-        (uid.empty() || uid == worker_uid)) {
-      return entry.worker.get();
-    }
+    if (metadata.name != key.name || metadata.namespace_ != key.namespace_) continue;
+    if (!uid.empty() && uid != worker_uid) continue;
+    if (!entry.worker->is_removed()) return entry.worker.get();
+    removed = entry.worker.get();
   }
-  return nullptr;
+  return removed;
 }
 
 }  // namespace keelson::kubelet

@@ -13,6 +13,7 @@
 #include "client/event_recorder.h"
 #include "client/informer.h"
 #include "kubelet/host.h"
+#include "kubelet/images/image_collector.h"
 #include "kubelet/node_agent.h"
 #include "kubelet/options.h"
 #include "kubelet/pod_worker.h"
@@ -50,7 +51,8 @@ class Kubelet final {
   NodeAgent& agent() { return agent_; }
   // All pods of the node with the newest status.
   std::vector<v1::Pod> pods() const;
-  // Null if the node has no such pod. `uid` empty: any of that name.
+  // Null if the node has no such pod. `uid` empty: that of the name which the API has now, rather
+  // than one before it that is still being ended.
   const PodWorker* find_worker(const client::ObjectKey& key, std::string_view uid) const;
   bool is_healthy() const { return !watch_.is_stuck(); }
 
@@ -62,6 +64,12 @@ class Kubelet final {
   Task<void> run_runtime_check();
   Task<void> run_housekeeping();
   Task<void> run_eviction();
+  // Ends pods that have written more than they may.
+  Task<Result<void>> enforce_disk_limits();
+  void evict(const std::string& uid, const PodFailure& failure);
+  // At most `limit`, until nothing of the pod runs any more. Errors: Canceled.
+  Task<Result<void>> wait_ended(std::string uid, Duration limit);
+  Task<void> collect_images(bool urgent);
   Task<void> run_image_collection();
   Task<void> run_log_rotation();
   void collect_orphans();
@@ -87,11 +95,12 @@ class Kubelet final {
   NodeContext context_;
   NodeAgent agent_;
   RuntimeWatch watch_;
+  ImageCollector image_collector_;
   std::map<std::string, Entry> workers_;  // By pod uid.
   std::set<std::string> orphans_;         // Being removed.
   bool accepting_ = false;                // The runtime is there and the first list is known.
   bool runtime_ready_ = false;
-  Event runtime_up_;                      // Set once it has been ready.
+  Event runtime_up_;  // Set once it has been ready.
   TaskGroup tasks_;
   TaskGroup worker_tasks_;
 };

@@ -8,6 +8,8 @@
 #include "kubelet/dns_config.h"
 #include "kubelet/logs/log_rotation.h"
 #include "kubelet/machine.h"
+#include "kubelet/node_status.h"
+#include "kubelet/security_context.h"
 #include "kubelet/volumes/files.h"
 
 namespace keelson::kubelet {
@@ -26,6 +28,9 @@ cri::v1::MountPropagation propagation_of(const std::optional<std::string>& mode)
   return cri::v1::PROPAGATION_PRIVATE;
 }
 
+// No runtime is asked for it yet, and the field is dropped by those that do not know it.
+constexpr bool kRecursiveReadOnly = false;
+
 std::string instance_name(std::uint32_t instance) {
   char text[16];
   std::snprintf(text, sizeof text, "%08x", instance);
@@ -42,15 +47,22 @@ LocalHost::LocalHost(const KubeletOptions& options, net::Runtime& loop, Executor
       payloads_(configs, tokens_),
       volumes_(options.root_dir, payloads_, executor, random,
                [&loop](Work work) { loop.block(std::move(work)); }),
-      cgroups_(options) {}
+      cgroups_(options,
+               node_allocatable(options, read_machine(options.root_dir))[std::string(podspec::kCpu)]
+                   .milli_value()) {}
 
 LocalHost::~LocalHost() = default;
 
-MachineInfo LocalHost::machine() { return read_machine(options_.root_dir); }
+MachineInfo LocalHost::machine() {
+  MachineInfo info = read_machine(options_.root_dir);
+  info.unified_cgroups = cgroups_.are_unified();
+  return info;
+}
 
 Result<MachineUsage> LocalHost::usage() { return read_usage(options_.root_dir, options_.root_dir); }
 
 Task<Result<VolumePaths>> LocalHost::prepare(PodPtr pod, NodeValues node) {
+  cgroups_.count(*pod);
   return volumes_.mount(std::move(pod), std::move(node));
 }
 
@@ -58,6 +70,25 @@ Task<Result<void>> LocalHost::release(std::string pod_uid) {
   tokens_.forget_pod(pod_uid);
   cgroups_.remove(pod_uid);
   return volumes_.unmount(std::move(pod_uid));
+}
+
+Task<Result<PodDiskUse>> LocalHost::disk_use(PodPtr pod) {
+  std::map<std::string, std::string> volumes, logs;
+  for (const auto& volume : pod->spec.volumes) {
+    if (volume.emptyDir) volumes[volume.name] = volumes_.empty_dir(*pod, volume.name);
+  }
+  for (const auto* container : all_containers(*pod)) {
+    logs[container->name] = log_dir(*pod) + "/" + container->name;
+  }
+  co_return co_await suspended<Result<PodDiskUse>>(
+      fail(Status::canceled()), [this, volumes, logs](Completion<Result<PodDiskUse>> done) {
+        loop_.block([volumes, logs, done = std::move(done)] {
+          PodDiskUse use;
+          for (const auto& [name, path] : volumes) use.empty_dirs[name] = disk_bytes_below(path);
+          for (const auto& [name, path] : logs) use.logs[name] = disk_bytes_below(path);
+          done.complete(std::move(use));
+        });
+      });
 }
 
 Result<std::string> LocalHost::cgroup_parent(const v1::Pod& pod) { return cgroups_.make(pod); }
@@ -142,6 +173,8 @@ Result<void> LocalHost::add_volume_mounts(const MountInputs& in, std::vector<cri
                                       "\" to mount into container \"" + in.container->name + "\""));
     }
     cri::v1::Mount mount;
+    TRY(const bool recursive, is_recursive_read_only(wanted, kRecursiveReadOnly));
+    mount.set_recursive_read_only(recursive);
     TRY(const std::string source, sub_path_source(in, wanted, i, volume->second));
     mount.set_host_path(source);
     mount.set_container_path(wanted.mountPath.starts_with('/') ? wanted.mountPath

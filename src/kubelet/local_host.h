@@ -24,6 +24,7 @@ class LocalHost final : public PodHost {
   Task<Result<VolumePaths>> prepare(PodPtr pod, NodeValues node) override;
   Task<Result<void>> release(std::string pod_uid) override;
   std::vector<std::string> prepared_pods() override { return volumes_.pods(); }
+  Task<Result<PodDiskUse>> disk_use(PodPtr pod) override;
   Result<std::string> cgroup_parent(const v1::Pod& pod) override;
   std::string log_dir(const v1::Pod& pod) override;
   Result<void> make_log_dir(const v1::Pod& pod, const v1::Container& container) override;

@@ -4,6 +4,7 @@
 #include "kubelet/cri/grpc_runtime.h"
 #include "kubelet/images/image_import.h"
 #include "kubelet/local_host.h"
+#include "kubelet/volumes/files.h"
 
 namespace keelson::kubelet {
 
@@ -54,6 +55,11 @@ Result<std::unique_ptr<LocalKubelet>> LocalKubelet::make(LocalKubeletOptions opt
                                                          net::Runtime& loop, client::Client& client,
                                                          Random& random) {
   TRY(std::string socket, cri::socket_path_of_endpoint(options.runtime_endpoint));
+  // The runtime gets paths below these, and the kernel names mounts by them.
+  for (auto* folder : {&options.kubelet.root_dir, &options.kubelet.pod_log_dir,
+                       &options.kubelet.container_log_dir}) {
+    TRY(*folder, make_canonical(*folder));
+  }
   return std::unique_ptr<LocalKubelet>(new LocalKubelet(
       std::make_unique<Parts>(std::move(options), std::move(socket), loop, client, random)));
 }

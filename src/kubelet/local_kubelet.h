@@ -19,7 +19,8 @@ struct LocalKubeletOptions {
 
 class LocalKubelet final {
  public:
-  // `loop`, `client` and `random` outlive it. Errors: BadRequest for an unusable endpoint.
+  // `loop`, `client` and `random` outlive it. Makes the kubelet's folders. Errors: BadRequest for
+  // an unusable endpoint; InternalError for a folder that cannot be made.
   static Result<std::unique_ptr<LocalKubelet>> make(LocalKubeletOptions options, net::Runtime& loop,
                                                     client::Client& client, Random& random);
   ~LocalKubelet();

@@ -14,7 +14,8 @@ constexpr Duration kConnectTimeout = std::chrono::seconds(1);
 Task<Result<HttpAnswer>> ask(net::Runtime& loop, net::Origin origin, net::HttpRequest request) {
   const auto client = net::make_http_client(loop, std::move(origin));
   CO_TRY(const auto body, co_await client->open(std::move(request)));
-  HttpAnswer answer{.status = body->head().status};
+  HttpAnswer answer{.status = body->head().status,
+                    .location = std::string(body->head().headers.get("Location"))};
   while (answer.body.size() < kBodyLimit) {
     CO_TRY(const auto chunk, co_await body->read());
     if (chunk.empty()) break;

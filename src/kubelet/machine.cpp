@@ -86,6 +86,7 @@ MachineInfo read_machine(const std::string& disk_path) {
   info.system_uuid = read_text("/sys/class/dmi/id/product_uuid");
   if (info.system_uuid.empty()) info.system_uuid = info.machine_id;
   info.boot_id = read_text("/proc/sys/kernel/random/boot_id");
+  info.apparmor = read_text("/sys/module/apparmor/parameters/enabled").starts_with('Y');
   info.os_image = os_release_value(read_text("/etc/os-release"), "PRETTY_NAME");
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/sys/kernel/mm/hugepages", error)) {

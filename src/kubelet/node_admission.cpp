@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubelet/node_admission.h"
 
+#include "kubelet/security_context.h"
 #include "podspec/placement.h"
 
 namespace keelson::kubelet {
@@ -81,6 +82,9 @@ std::optional<PodFailure> refuse_pod(const AdmissionInputs& in) {
   if (const auto* sysctl = find_forbidden_sysctl(in.pod)) {
     return PodFailure{"SysctlForbidden",
                       "forbidden sysctl: \"" + sysctl->name + "\" not allowlisted"};
+  }
+  if (!in.apparmor && needs_apparmor(in.pod)) {
+    return refusal("AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host");
   }
   if (in.node) {
     const auto& labels = in.node->metadata.labels;

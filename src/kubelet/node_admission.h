@@ -15,6 +15,7 @@ struct AdmissionInputs {
   std::span<const PodPtr> others;  // Admitted and not ended.
   const v1::Node* node;            // Null: not known yet; labels and taints are not looked at.
   const podspec::ResourceList& allocatable;
+  bool apparmor = false;  // The node enforces its profiles.
 };
 // Nothing: the pod may run.
 std::optional<PodFailure> refuse_pod(const AdmissionInputs& inputs);

@@ -74,6 +74,7 @@ Task<Result<void>> NodeAgent::pause(Duration delay) {
 Task<void> NodeAgent::run_status() {
   if (!checked_ && !co_await pause(kFirstCheck)) co_return;
   while (true) {
+    measure_pressure();
     hurry_->reset();
     auto reported = co_await report();
     Duration delay = context_.options.status_check_period;
@@ -86,10 +87,15 @@ Task<void> NodeAgent::run_status() {
   }
 }
 
+NodePressure NodeAgent::measure_pressure() {
+  const auto usage = context_.host.usage();
+  if (!usage) return {};
+  const auto reading = gauge_.observe(*usage, context_.executor.now());
+  if (std::exchange(pressure_, reading.held) != reading.held) report_now();
+  return reading.now;
+}
+
 Task<Result<void>> NodeAgent::report() {
-  if (const auto usage = context_.host.usage()) {
-    pressure_ = gauge_.observe(*usage, context_.executor.now());
-  }
   if (auto images = co_await context_.runtime.list_images()) images_ = std::move(*images);
   const NodeInputs in = inputs();
   const client::ObjectKey key{"", context_.options.node_name};

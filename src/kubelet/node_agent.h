@@ -31,6 +31,10 @@ class NodeAgent final {
   // Why the node is not ready; empty: it is.
   void set_problems(std::vector<std::string> problems);
   void set_runtime_version(std::string version) { runtime_version_ = std::move(version); }
+  // Measures the node and answers what is short now. What its conditions show is brought up to
+  // date, and reported at once if it changes.
+  NodePressure measure_pressure();
+  // As its conditions show it: for a while longer than it lasts.
   const NodePressure& pressure() const { return pressure_; }
   // As the API has it; null before it is registered.
   std::shared_ptr<const v1::Node> node() const { return current_; }

@@ -208,21 +208,23 @@ bool PressureGauge::hold(std::optional<Wall>& last, bool under_pressure, Wall no
   return last.has_value();
 }
 
-NodePressure PressureGauge::observe(const MachineUsage& usage, Wall now) {
+PressureGauge::Reading PressureGauge::observe(const MachineUsage& usage, Wall now) {
   const auto below = [](std::int64_t available, std::int64_t total, double fraction) {
     return total > 0 && static_cast<double>(available) < static_cast<double>(total) * fraction;
   };
-  const bool memory = usage.memory_available_bytes < thresholds_.memory_available_bytes;
-  const bool disk =
+  NodePressure under;
+  under.memory = usage.memory_available_bytes < thresholds_.memory_available_bytes;
+  under.disk =
       below(usage.disk_available_bytes, usage.disk_bytes, thresholds_.disk_available_fraction) ||
       below(usage.inodes_free, usage.inodes, thresholds_.inodes_free_fraction) ||
       below(usage.image_disk_available_bytes, usage.image_disk_bytes,
             thresholds_.image_disk_available_fraction);
-  const bool pids = thresholds_.pids_available > 0 &&
-                    usage.pids_limit - usage.pids_used < thresholds_.pids_available;
-  return {.memory = hold(memory_, memory, now),
-          .disk = hold(disk_, disk, now),
-          .pids = hold(pids_, pids, now)};
+  under.pids = thresholds_.pids_available > 0 &&
+               usage.pids_limit - usage.pids_used < thresholds_.pids_available;
+  return {.now = under,
+          .held = {.memory = hold(memory_, under.memory, now),
+                   .disk = hold(disk_, under.disk, now),
+                   .pids = hold(pids_, under.pids, now)}};
 }
 
 }  // namespace keelson::kubelet

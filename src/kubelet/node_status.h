@@ -37,12 +37,16 @@ bool reconcile_metadata(const KubeletOptions& options, const MachineInfo& machin
 // Brings the status up to date, conditions of others as they are. True if more than times changed.
 bool reconcile_status(const NodeInputs& inputs, v1::Node& node);
 
-// Thresholds of eviction against measures. Pressure stays until it has been away for
-// `pressure_transition`.
+// Thresholds of eviction against measures.
 class PressureGauge final {
  public:
   explicit PressureGauge(EvictionThresholds thresholds) : thresholds_(thresholds) {}
-  NodePressure observe(const MachineUsage& usage, Wall now);
+
+  struct Reading {
+    NodePressure now;   // What to act on.
+    NodePressure held;  // What to show: it stays until it has been away for `pressure_transition`.
+  };
+  Reading observe(const MachineUsage& usage, Wall now);
 
  private:
   bool hold(std::optional<Wall>& last, bool under_pressure, Wall now) const;

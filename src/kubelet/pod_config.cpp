@@ -26,7 +26,7 @@ std::string log_path_of(std::string_view container, std::uint32_t instance) {
   return std::string(container) + "/" + std::to_string(instance) + ".log";
 }
 
-cri::v1::PodSandboxConfig make_sandbox_config(const SandboxInputs& in) {
+Result<cri::v1::PodSandboxConfig> make_sandbox_config(const SandboxInputs& in) {
   const v1::Pod& pod = in.pod;
   cri::v1::PodSandboxConfig config;
   auto& metadata = *config.mutable_metadata();
@@ -44,7 +44,10 @@ cri::v1::PodSandboxConfig make_sandbox_config(const SandboxInputs& in) {
   for (const auto& [key, value] : pod.metadata.annotations) annotations[key] = value;
   annotations[cri::kConfigSourceAnnotation] = "api";
 
-  if (!pod.spec.hostNetwork) config.set_hostname(pod_hostname(pod, in.options).name);
+  if (!pod.spec.hostNetwork) {
+    TRY(auto hostname, kernel_hostname(pod, pod_hostname(pod, in.options)));
+    config.set_hostname(std::move(hostname));
+  }
   config.set_log_directory(in.log_dir);
   auto resolver = pod_resolver(pod, in.options, in.host_resolver);
   for (auto& server : resolver.servers) config.mutable_dns_config()->add_servers(std::move(server));
@@ -115,9 +118,13 @@ Result<cri::v1::ContainerConfig> make_container_config(const ContainerInputs& in
   config.set_tty(in.container.tty);
 
   auto& linux_config = *config.mutable_linux();
-  *linux_config.mutable_resources() = container_resources(
-      in.pod, in.container, in.node_memory_bytes, in.options.enforce_cpu_limits);
-  TRY(*linux_config.mutable_security_context(), container_security(in.pod, in.container, in.image));
+  *linux_config.mutable_resources() =
+      container_resources(in.pod, in.container,
+                          {.memory_bytes = in.machine.memory_bytes,
+                           .enforce_cpu_limits = in.options.enforce_cpu_limits,
+                           .unified_cgroups = in.machine.unified_cgroups});
+  TRY(*linux_config.mutable_security_context(),
+      container_security(in.pod, in.container, in.image, in.options.root_dir + "/seccomp"));
   return config;
 }
 

@@ -17,7 +17,8 @@ struct SandboxInputs {
   std::string cgroup_parent;
   ResolverConfig host_resolver;
 };
-cri::v1::PodSandboxConfig make_sandbox_config(const SandboxInputs& inputs);
+// Errors: BadRequest (see kernel_hostname()).
+Result<cri::v1::PodSandboxConfig> make_sandbox_config(const SandboxInputs& inputs);
 
 struct ContainerInputs {
   const v1::Pod& pod;
@@ -28,7 +29,7 @@ struct ContainerInputs {
   const cri::v1::Image* image = nullptr;
   Environment environment;
   std::vector<cri::v1::Mount> mounts;
-  std::int64_t node_memory_bytes = 0;
+  const MachineInfo& machine;
 };
 // Errors: BadRequest (see container_security()).
 Result<cri::v1::ContainerConfig> make_container_config(const ContainerInputs& inputs);

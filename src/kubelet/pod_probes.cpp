@@ -105,6 +105,9 @@ Task<void> PodProbes::probe_loop(PodPtr pod, const v1::Container* spec, ProbeKin
       if (!outcome->success) {
         node_.event(*pod, spec->name, client::EventType::Warning, "Unhealthy",
                     std::string(probe_name(kind)) + " probe failed: " + outcome->output);
+      } else if (!outcome->warning.empty()) {
+        node_.event(*pod, spec->name, client::EventType::Warning, "ProbeWarning",
+                    std::string(probe_name(kind)) + " probe warning: " + outcome->warning);
       }
       const int needed = std::max(1, last ? probe.successThreshold : probe.failureThreshold);
       if (in_a_row >= needed) apply(spec->name, record.id, kind, last);

@@ -23,8 +23,9 @@ StartFailure failed(std::string reason, std::string message, Duration retry_afte
 
 }  // namespace
 
-cri::v1::PodSandboxConfig PodRuntime::sandbox_config(const v1::Pod& pod, std::uint32_t attempt,
-                                                     std::string cgroup) {
+Result<cri::v1::PodSandboxConfig> PodRuntime::sandbox_config(const v1::Pod& pod,
+                                                             std::uint32_t attempt,
+                                                             std::string cgroup) {
   return make_sandbox_config({.pod = pod,
                               .options = node_.options,
                               .attempt = attempt,
@@ -63,9 +64,20 @@ Task<Result<SandboxRecord>> PodRuntime::create_sandbox(PodPtr pod, std::uint32_t
     report(handler.error());
     co_return fail(std::move(handler).error());
   }
+  if (!pod->spec.hostUsers.value_or(true)) {
+    // The runtime would leave out what it does not know, and root in the pod be root on the node.
+    const auto why =
+        Status::bad_request("the handler \"" + *handler + "\" does not support user namespaces");
+    report(why);
+    co_return fail(why);
+  }
+  auto config = sandbox_config(*pod, attempt, *cgroup);
+  if (!config) {
+    report(config.error());
+    co_return fail(std::move(config).error());
+  }
   CO_TRY([[maybe_unused]] const auto pass, co_await node_.sandbox_starts.enter());
-  auto id = co_await node_.runtime.run_sandbox(sandbox_config(*pod, attempt, *cgroup),
-                                               std::move(*handler));
+  auto id = co_await node_.runtime.run_sandbox(std::move(*config), std::move(*handler));
   if (!id) {
     report(id.error());
     co_return fail(std::move(id).error());
@@ -111,7 +123,7 @@ Task<Result<cri::v1::ContainerConfig>> PodRuntime::configure(const Start& start,
                                    .image = &image,
                                    .environment = std::move(environment),
                                    .mounts = std::move(mounts),
-                                   .node_memory_bytes = node_.machine.memory_bytes});
+                                   .machine = node_.machine});
 }
 
 Task<std::optional<StartFailure>> PodRuntime::start(Start start) {
@@ -119,8 +131,9 @@ Task<std::optional<StartFailure>> PodRuntime::start(Start start) {
   const std::string& name = start.container->name;
   auto cgroup = node_.host.cgroup_parent(pod);
   const auto sandbox = sandbox_config(pod, start.sandbox.attempt, cgroup ? *cgroup : std::string());
+  if (!sandbox) co_return failed("CreateContainerConfigError", sandbox.error().message());
 
-  auto image = co_await node_.images.ensure(start.pod, start.container, sandbox);
+  auto image = co_await node_.images.ensure(start.pod, start.container, *sandbox);
   if (!image) {
     node_.event(pod, name, EventType::Warning, "Failed", "Error: " + image.error().why.reason);
     co_return StartFailure{std::move(image.error().why), image.error().retry_after};
@@ -136,7 +149,7 @@ Task<std::optional<StartFailure>> PodRuntime::start(Start start) {
   const std::string log_path = config->log_path();
   std::optional pass(co_await node_.container_starts.enter());
   if (!*pass) co_return failed("CreateContainerError", pass->error().message());
-  auto id = co_await node_.runtime.create_container(start.sandbox.id, std::move(*config), sandbox);
+  auto id = co_await node_.runtime.create_container(start.sandbox.id, std::move(*config), *sandbox);
   if (!id) {
     const std::string why = id.error().message();
     if (!id.error().is(Reason::Canceled)) {

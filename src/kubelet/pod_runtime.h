@@ -47,8 +47,8 @@ class PodRuntime final {
 
  private:
   Task<Result<cri::v1::ContainerConfig>> configure(const Start& start, const cri::v1::Image& image);
-  cri::v1::PodSandboxConfig sandbox_config(const v1::Pod& pod, std::uint32_t attempt,
-                                           std::string cgroup);
+  Result<cri::v1::PodSandboxConfig> sandbox_config(const v1::Pod& pod, std::uint32_t attempt,
+                                                   std::string cgroup);
   std::vector<std::string> addresses(const SandboxRecord& sandbox) const;
   // Empty: the runtime's default.
   Task<Result<std::string>> runtime_handler(PodPtr pod);

@@ -11,6 +11,8 @@ constexpr std::string_view kOwned[] = {PodReadyToStartContainers, Initialized, R
                                        ContainersReady, PodScheduled};
 
 bool is_owned(std::string_view type) { return std::ranges::find(kOwned, type) != std::end(kOwned); }
+// Upstream: PodConditionSharedByKubelet.
+bool is_shared(std::string_view type) { return type == DisruptionTarget; }
 
 api::Time time_of(Wall wall) {
   return wall.time_since_epoch().count() > 0 ? api::Time(wall) : api::Time();
@@ -55,6 +57,10 @@ class ContainerStatuses {
       } else if (before && before->restartCount == status.restartCount) {
         status.lastState = before->lastState;
       }
+      if (before) {
+        keep_message(*before, status.state);
+        keep_message(*before, status.lastState);
+      }
     } else {
       without_record(before, init, status);
     }
@@ -91,6 +97,17 @@ class ContainerStatuses {
         terminated.reason = "ContainerStatusUnknown";
         terminated.message = "The container could not be located when the pod was terminated";
         break;
+      }
+    }
+  }
+
+  // What a container said at its end goes with the files of the pod; after a restart of the kubelet
+  // only the API still has it.
+  static void keep_message(const v1::ContainerStatus& before, v1::ContainerState& state) {
+    if (!state.terminated || !state.terminated->message.empty()) return;
+    for (const auto* known : {&before.state, &before.lastState}) {
+      if (known->terminated && known->terminated->containerID == state.terminated->containerID) {
+        state.terminated->message = known->terminated->message;
       }
     }
   }
@@ -251,6 +268,11 @@ v1::PodCondition condition(std::string_view type, bool holds, std::string_view r
   return out;
 }
 
+// Upstream's only reason for an end at the kubelet's hands.
+v1::PodCondition disruption_target(const PodFailure& failure) {
+  return condition(DisruptionTarget, true, v1::PodReasonTerminationByKubelet, failure.message);
+}
+
 v1::PodCondition initialized(const v1::Pod& pod, const v1::PodStatus& status) {
   if (status.phase == v1::PodPhase::Succeeded) return condition(Initialized, true, "PodCompleted");
   bool started_main = std::ranges::any_of(status.containerStatuses, [](const auto& container) {
@@ -306,14 +328,18 @@ v1::PodCondition ready(const v1::Pod& pod, const v1::PodCondition& containers) {
 }
 
 // A condition that holds as before keeps the time since when it does.
+void stamp(v1::PodCondition& now, const v1::PodCondition* before, const v1::Pod& pod, Wall time) {
+  now.observedGeneration = pod.metadata.generation;
+  now.lastTransitionTime =
+      before && before->status == now.status ? before->lastTransitionTime : api::Time(time);
+  if (!now.lastTransitionTime) now.lastTransitionTime = api::Time(time);
+}
+
 void stamp(v1::PodStatus& status, const StatusInputs& in) {
   for (auto& now : status.conditions) {
     const auto* before = find_condition(in.before, now.type);
     if (!before) before = find_condition(in.pod.status, now.type);
-    now.observedGeneration = in.pod.metadata.generation;
-    now.lastTransitionTime =
-        before && before->status == now.status ? before->lastTransitionTime : api::Time(in.now);
-    if (!now.lastTransitionTime) now.lastTransitionTime = api::Time(in.now);
+    stamp(now, before, in.pod, in.now);
   }
 }
 
@@ -391,15 +417,20 @@ v1::PodStatus make_pod_status(const StatusInputs& in) {
   status.conditions.push_back(ready(in.pod, all_ready));
   status.conditions.push_back(std::move(all_ready));
   status.conditions.push_back(condition(PodScheduled, true));
+  if (in.failure && in.failure->disruption) {
+    status.conditions.push_back(disruption_target(*in.failure));
+  }
   stamp(status, in);
   keep_foreign_conditions(status, in.pod.status);
   return status;
 }
 
 void keep_foreign_conditions(v1::PodStatus& ours, const v1::PodStatus& theirs) {
-  std::erase_if(ours.conditions, [](const auto& c) { return !is_owned(c.type); });
+  std::erase_if(ours.conditions,
+                [](const auto& c) { return !is_owned(c.type) && !is_shared(c.type); });
   for (const auto& foreign : theirs.conditions) {
-    if (!is_owned(foreign.type)) ours.conditions.push_back(foreign);
+    if (is_owned(foreign.type) || find_condition(ours, foreign.type)) continue;
+    ours.conditions.push_back(foreign);
   }
 }
 
@@ -422,6 +453,12 @@ v1::PodStatus failed_status(const v1::Pod& pod, const PodFailure& failure, Wall 
   status.qosClass = pod.status.qosClass;
   status.startTime = pod.status.startTime ? pod.status.startTime : api::Time(now);
   status.conditions = pod.status.conditions;
+  if (failure.disruption) {
+    auto target = disruption_target(failure);
+    stamp(target, find_condition(pod.status, target.type), pod, now);
+    std::erase_if(status.conditions, [&](const auto& c) { return c.type == target.type; });
+    status.conditions.push_back(std::move(target));
+  }
   return status;
 }
 

@@ -21,6 +21,10 @@ struct WaitingReason {
 // The kubelet's own verdict on the whole pod: Failed with a reason such as "Evicted".
 struct PodFailure {
   std::string reason, message;
+  // What its containers are given to end, if less than the pod asks for.
+  std::optional<std::chrono::seconds> grace = std::nullopt;
+  // For the node's sake and no fault of its own: told by the condition DisruptionTarget.
+  bool disruption = false;
 };
 
 struct StatusInputs {
@@ -39,7 +43,8 @@ struct StatusInputs {
 // changed.
 v1::PodStatus make_pod_status(const StatusInputs& inputs);
 
-// `ours` with those conditions of `theirs` that are not the kubelet's, as they are.
+// `ours` with those conditions of `theirs` that are not the kubelet's, as they are. Of a condition
+// that others write too (DisruptionTarget), ours counts if there is one.
 void keep_foreign_conditions(v1::PodStatus& ours, const v1::PodStatus& theirs);
 
 // Equal but for the order of what has none.

@@ -51,10 +51,12 @@ void PodWorker::fail_pod(PodFailure failure) {
 }
 
 std::chrono::seconds PodWorker::ending_grace() const {
-  if (failure_ && !is_deleting(*pod_)) {
-    return std::chrono::seconds(pod_->spec.terminationGracePeriodSeconds.value_or(30));
-  }
-  return grace_period(*pod_);
+  if (!failure_) return grace_period(*pod_);
+  const auto asked =
+      is_deleting(*pod_)
+          ? grace_period(*pod_)
+          : std::chrono::seconds(pod_->spec.terminationGracePeriodSeconds.value_or(30));
+  return std::min(asked, failure_->grace.value_or(asked));
 }
 
 Task<void> PodWorker::run() {
@@ -120,12 +122,10 @@ Task<Result<void>> PodWorker::wait() {
 }
 
 Task<Result<void>> PodWorker::inspect() {
-  const RuntimePod before = std::exchange(runtime_pod_, {});
+  // What is known stays for others to see until more is.
+  const RuntimePod before = runtime_pod_;
   auto found = co_await inspect_pod(node_.runtime, pod_->metadata.uid, &before);
-  if (!found) {
-    runtime_pod_ = before;
-    co_return fail(std::move(found).error());
-  }
+  if (!found) co_return fail(std::move(found).error());
   runtime_pod_ = std::move(*found);
   probes_.update(pod_, runtime_pod_);
   co_return Result<void>{};

@@ -43,6 +43,8 @@ class PodWorker final {
   // It does not run and never will again: holds no resources of the node.
   bool is_ended() const { return ended_; }
   bool is_ending() const { return must_end(); }
+  // The API does not have it any more; another may have its name.
+  bool is_removed() const { return removed_; }
   // What the runtime had of it when last asked.
   const RuntimePod& runtime_pod() const { return runtime_pod_; }
 
@@ -92,7 +94,6 @@ class PodWorker final {
   std::string last_error_;
   // Ends the round (or the killing) under way: its work is out of date.
   std::optional<std::stop_source> round_;
-  std::chrono::seconds killing_with_{0};
 };
 
 }  // namespace keelson::kubelet

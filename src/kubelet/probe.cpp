@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubelet/probe.h"
 
+#include "base/ascii.h"
+
 namespace keelson::kubelet {
 
 namespace {
 
 constexpr std::size_t kOutputLimit = 10 << 10;
 constexpr std::string_view kUserAgent = "kube-probe/1.36";
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
+// Go's; the first request counts too.
+constexpr int kRequestLimit = 10;
 
 Result<HttpProbe> http_request(const v1::HTTPGetAction& action, const v1::Container& container,
                                const ProbeTarget& target, Duration timeout) {
   HttpProbe request;
   TRY(request.port, resolve_port(action.port, container));
-  request.scheme = action.scheme.empty() ? "http" : lower(action.scheme);
+  request.scheme = action.scheme.empty() ? "http" : lower_case(action.scheme);
   request.address = action.host.empty() ? target.pod_ip : action.host;
   request.path = action.path.starts_with('/') ? action.path : "/" + action.path;
   request.timeout = timeout;
   bool user_agent = false, accept = false;
   for (const auto& header : action.httpHeaders) {
-    const std::string name = lower(header.name);
+    const std::string name = lower_case(header.name);
     if (name == "host") {
       request.host = header.value;
       continue;
@@ -60,15 +59,64 @@ Task<Result<ProbeOutcome>> exec(NodeContext& node, const v1::ExecAction& action,
   co_return failure(result->stdout() + result->stderr());
 }
 
+// Takes "." and ".." out of the path, which begins with a slash; the query stays. RFC 3986, 5.2.4.
+std::string without_dots(std::string_view target) {
+  const std::string_view query = target.substr(std::min(target.find('?'), target.size()));
+  target.remove_suffix(query.size());
+  std::string out;
+  while (!target.empty()) {
+    target.remove_prefix(1);  // The slash.
+    const std::string_view part = target.substr(0, target.find('/'));
+    target.remove_prefix(part.size());
+    if (part == "..") out.resize(out.empty() ? 0 : out.rfind('/'));
+    // A folder at the end keeps its slash.
+    if (part != "." && part != "..") {
+      out.append("/").append(part);
+    } else if (target.empty()) {
+      out += '/';
+    }
+  }
+  return out.append(query);
+}
+
+// Go follows these.
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+// Follows redirects as long as they stay on the host: what answers elsewhere says nothing of the
+// container. Errors: those of http_get(), with the address. Source: upstream pkg/probe/http.
+Task<Result<HttpAnswer>> ask_and_follow(NodeContext& node, HttpProbe request) {
+  const std::string host = request.address;
+  const Duration end = node.executor.monotonic() + request.timeout;
+  for (int asked = 1;; ++asked) {
+    const std::string what = "Get \"" + request.scheme + "://" + request.address + ":" +
+                             std::to_string(request.port) + request.path + "\"";
+    auto answer = co_await node.host.http_get(request);
+    if (!answer) co_return fail(std::move(answer).error().with_context(what));
+    if (!is_redirect(answer->status) || answer->location.empty()) co_return answer;
+    auto next = redirected(request, answer->location);
+    if (!next) co_return fail(std::move(next).error().with_context(what));
+    if (next->address != host) co_return answer;
+    if (asked == kRequestLimit) {
+      co_return fail(Status::bad_request("stopped after 10 redirects").with_context(what));
+    }
+    request = std::move(*next);
+    request.timeout = std::max(end - node.executor.monotonic(), Duration::zero());
+  }
+}
+
 Task<Result<ProbeOutcome>> http(NodeContext& node, HttpProbe request) {
-  const std::string url =
-      request.scheme + "://" + request.address + ":" + std::to_string(request.port) + request.path;
-  auto answer = co_await node.host.http_get(std::move(request));
+  auto answer = co_await ask_and_follow(node, std::move(request));
   if (!answer) {
     if (answer.error().is(Reason::Canceled)) co_return fail(std::move(answer).error());
-    co_return failure("Get \"" + url + "\": " + answer.error().message());
+    co_return failure(answer.error().message());
   }
-  if (answer->status >= 200 && answer->status < 400) co_return ProbeOutcome{.success = true};
+  if (answer->status >= 300 && answer->status < 400) {
+    co_return ProbeOutcome{.success = true,
+                           .warning = "Probe terminated redirects, Response body: " + answer->body};
+  }
+  if (answer->status >= 200 && answer->status < 300) co_return ProbeOutcome{.success = true};
   co_return failure("HTTP probe failed with statuscode: " + std::to_string(answer->status));
 }
 
@@ -84,6 +132,68 @@ std::string_view probe_name(ProbeKind kind) {
       return "Readiness";
   }
   return "";
+}
+
+Result<HttpProbe> redirected(const HttpProbe& from, std::string_view location) {
+  const auto bad = [&](const std::string& why) {
+    return fail(Status::bad_request("failed to parse Location header \"" + std::string(location) +
+                                    "\": " + why));
+  };
+  if (std::ranges::any_of(location, [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+    return bad("invalid control character in URL");
+  }
+  HttpProbe out = from;
+  std::string_view rest = location.substr(0, location.find('#'));
+  const auto scheme_end = rest.find_first_of(":/?");
+  const bool has_scheme = scheme_end != std::string_view::npos && rest[scheme_end] == ':';
+  if (has_scheme) {
+    out.scheme = lower_case(std::string(rest.substr(0, scheme_end)));
+    if (out.scheme != "http" && out.scheme != "https") {
+      return fail(Status::bad_request("unsupported protocol scheme \"" + out.scheme + "\""));
+    }
+    rest.remove_prefix(scheme_end + 1);
+    out.host.clear();  // The header meant the place that was asked first.
+    if (!rest.starts_with("//")) return bad("missing host");
+  }
+  if (rest.starts_with("//")) {
+    rest.remove_prefix(2);
+    std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+    rest.remove_prefix(authority.size());
+    if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+      authority.remove_prefix(at + 1);
+    }
+    std::string_view port;
+    if (authority.starts_with('[')) {
+      const auto close = authority.find(']');
+      if (close == std::string_view::npos) return bad("missing ']' in host");
+      port = authority.substr(close + 1);
+      out.address = authority.substr(1, close - 1);
+    } else {
+      const auto colon = std::min(authority.find(':'), authority.size());
+      port = authority.substr(colon);
+      out.address = authority.substr(0, colon);
+    }
+    if (out.address.empty()) return bad("no host in request URL");
+    out.port = out.scheme == "https" ? 443 : 80;
+    if (port.size() > 1) {
+      const auto [end, error] =
+          std::from_chars(port.data() + 1, port.data() + port.size(), out.port);
+      if (port[0] != ':' || error != std::errc() || end != port.data() + port.size()) {
+        return bad("invalid port \"" + std::string(port) + "\" after host");
+      }
+    }
+    out.path = rest.starts_with('/') ? std::string(rest) : "/" + std::string(rest);
+  } else if (rest.starts_with('/')) {
+    out.path = rest;
+  } else {
+    const std::string_view path = std::string_view(from.path).substr(0, from.path.find('?'));
+    const bool keeps_path = rest.empty() || rest.starts_with('?');
+    out.path = std::string(keeps_path ? path : path.substr(0, path.rfind('/') + 1));
+    // Without anything it is the same place again, query included.
+    out.path += rest.empty() ? std::string_view(from.path).substr(path.size()) : rest;
+  }
+  out.path = without_dots(out.path);
+  return out;
 }
 
 Task<Result<ProbeOutcome>> run_probe(NodeContext& node, PodPtr pod, const v1::Container* container,
@@ -149,7 +259,7 @@ Task<Result<void>> run_hook(NodeContext& node, PodPtr pod, const v1::Container* 
     for (auto& [name, value] : request.headers) {
       if (name == "User-Agent" && value == kUserAgent) value = "kube-lifecycle/1.36";
     }
-    CO_TRY_OK(co_await node.host.http_get(std::move(request)));
+    CO_TRY_OK(co_await ask_and_follow(node, std::move(request)));
     co_return Result<void>{};
   }
   if (handler->sleep) {

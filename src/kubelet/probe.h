@@ -20,13 +20,18 @@ struct ProbeTarget {
 
 struct ProbeOutcome {
   bool success = false;
-  std::string output;  // Why not.
+  std::string output;   // Why not.
+  std::string warning;  // Of a success that is worth a second look.
 };
 
 // `container` is of `pod`. Fails only when stopped (Canceled): a probe that cannot be made is one
 // that did not succeed.
 Task<Result<ProbeOutcome>> run_probe(NodeContext& node, PodPtr pod, const v1::Container* container,
                                      const v1::Probe* probe, ProbeTarget target);
+
+// What a redirect of `from` to `location` asks for; on another host, perhaps. Errors: BadRequest
+// for a location that is none, or not of HTTP. Source: RFC 3986, 5.2; Go's net/http.
+Result<HttpProbe> redirected(const HttpProbe& from, std::string_view location);
 
 // Runs a postStart or preStop handler. Errors: what upstream's events tell, Timeout, Canceled.
 Task<Result<void>> run_hook(NodeContext& node, PodPtr pod, const v1::Container* container,

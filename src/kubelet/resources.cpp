@@ -19,6 +19,16 @@ const api::Quantity* find(const podspec::ResourceList& list, std::string_view na
   return found == list.end() ? nullptr : &found->second;
 }
 
+// Zero is no limit.
+const api::Quantity* find_limit(const podspec::ResourceList& list, std::string_view name) {
+  const auto* limit = find(list, name);
+  return limit && limit->sign() > 0 ? limit : nullptr;
+}
+
+const api::Quantity* find_pod_limit(const v1::Pod& pod, std::string_view name) {
+  return pod.spec.resources ? find_limit(pod.spec.resources->limits, name) : nullptr;
+}
+
 }  // namespace
 
 std::int64_t cpu_shares(std::int64_t milli_cpu) {
@@ -47,20 +57,26 @@ std::int64_t oom_score_adjust(const v1::Pod& pod, const v1::Container& container
 
 cri::v1::LinuxContainerResources container_resources(const v1::Pod& pod,
                                                      const v1::Container& container,
-                                                     std::int64_t node_memory_bytes,
-                                                     bool enforce_cpu_limits) {
+                                                     const NodeLimits& node) {
   cri::v1::LinuxContainerResources out;
+  const auto limit_of = [&](std::string_view name) {
+    const auto* own = find_limit(container.resources.limits, name);
+    return own ? own : find_pod_limit(pod, name);
+  };
   const auto* cpu_request = find(container.resources.requests, podspec::kCpu);
-  const auto* cpu_limit = find(container.resources.limits, podspec::kCpu);
-  const auto* memory_limit = find(container.resources.limits, podspec::kMemory);
+  const auto* cpu_limit = limit_of(podspec::kCpu);
+  const auto* memory_limit = limit_of(podspec::kMemory);
   if (!cpu_request) cpu_request = cpu_limit;
   out.set_cpu_shares(cpu_shares(cpu_request ? cpu_request->milli_value() : 0));
-  if (enforce_cpu_limits) {
+  if (node.enforce_cpu_limits) {
     out.set_cpu_period(kCpuPeriodMicroseconds);
     if (cpu_limit) out.set_cpu_quota(cpu_quota(cpu_limit->milli_value()));
   }
   if (memory_limit) out.set_memory_limit_in_bytes(memory_limit->value());
-  out.set_oom_score_adj(oom_score_adjust(pod, container, node_memory_bytes));
+  out.set_oom_score_adj(oom_score_adjust(pod, container, node.memory_bytes));
+  // Out of memory, a container dies as a whole rather than losing some of its processes. Upstream's
+  // default where the kernel can, singleProcessOOMKill.
+  if (node.unified_cgroups) (*out.mutable_unified())["memory.oom.group"] = "1";
   return out;
 }
 
@@ -71,8 +87,9 @@ cri::v1::LinuxContainerResources pod_resources(const v1::Pod& pod, bool enforce_
   const auto* cpu_request = find(requests, podspec::kCpu);
   out.set_cpu_shares(cpu_shares(cpu_request ? cpu_request->milli_value() : 0));
   const auto all_limit = [&](std::string_view name) {
+    if (find_pod_limit(pod, name)) return true;
     return std::ranges::all_of(all_containers(pod), [&](const v1::Container* container) {
-      return find(container->resources.limits, name) != nullptr;
+      return find_limit(container->resources.limits, name) != nullptr;
     });
   };
   const auto* cpu_limit = find(limits, podspec::kCpu);

@@ -18,11 +18,18 @@ std::int64_t cpu_quota(std::int64_t milli_cpu);
 std::int64_t oom_score_adjust(const v1::Pod& pod, const v1::Container& container,
                               std::int64_t node_memory_bytes);
 
+// What of the node decides what a container gets.
+struct NodeLimits {
+  std::int64_t memory_bytes = 0;
+  bool enforce_cpu_limits = true;
+  bool unified_cgroups = false;  // cgroup v2
+};
+// A container without a limit of its own has that of the pod as a whole.
 cri::v1::LinuxContainerResources container_resources(const v1::Pod& pod,
                                                      const v1::Container& container,
-                                                     std::int64_t node_memory_bytes,
-                                                     bool enforce_cpu_limits);
-// Of all containers of the pod together; a memory limit only where every container has one.
+                                                     const NodeLimits& node);
+// Of all containers of the pod together; a limit only where the pod as a whole or every container
+// has one.
 cri::v1::LinuxContainerResources pod_resources(const v1::Pod& pod, bool enforce_cpu_limits);
 
 // Below the kubelet's root cgroup: "burstable/pod<uid>", of a guaranteed pod "pod<uid>".

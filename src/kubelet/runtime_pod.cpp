@@ -37,6 +37,16 @@ Number number_of(const std::string& text, int base = 10) {
   return value;
 }
 
+// Whether it is a file that LocalHost::mounts() made for termination messages. Over that path a pod
+// may mount a volume of its own, whose contents are not for the kubelet to open. No volume has such
+// a path: nobody knows the uid of a pod before its volumes are written down.
+bool is_message_file(const std::string& path, const std::string& uid, const std::string& name) {
+  const std::string folder = "/pods/" + uid + "/containers/" + name + "/";
+  const auto slash = path.rfind('/');
+  return !uid.empty() && slash != std::string::npos && slash + 1 < path.size() &&
+         std::string_view(path).substr(0, slash + 1).ends_with(folder);
+}
+
 ContainerRecord record_of(const cri::v1::Container& listed,
                           const cri::v1::ContainerStatus& status) {
   ContainerRecord record;
@@ -63,8 +73,10 @@ ContainerRecord record_of(const cri::v1::Container& listed,
   record.message_from_log =
       text_of(annotations, cri::kMessagePolicyAnnotation) == "FallbackToLogsOnError";
   const std::string message_path = text_of(annotations, cri::kMessagePathAnnotation);
+  const std::string uid = text_of(listed.labels(), cri::kPodUidLabel);
   for (const auto& mount : status.mounts()) {
-    if (!message_path.empty() && mount.container_path() == message_path) {
+    if (!message_path.empty() && mount.container_path() == message_path &&
+        is_message_file(mount.host_path(), uid, record.name)) {
       record.message_file = mount.host_path();
     }
   }

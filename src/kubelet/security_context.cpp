@@ -23,7 +23,21 @@ const v1::PodSecurityContext& of(const v1::Pod& pod) {
   return pod.spec.securityContext ? *pod.spec.securityContext : none;
 }
 
-cri::v1::SecurityProfile seccomp(const v1::SeccompProfile* profile) {
+// Errors: BadRequest for a path that is absolute or goes up.
+Result<void> check_profile_path(std::string_view path) {
+  if (path.starts_with('/')) return fail(Status::bad_request("must be a relative path"));
+  for (std::string_view rest = path;;) {
+    const auto slash = rest.find('/');
+    if (rest.substr(0, slash) == "..") {
+      return fail(Status::bad_request("must not contain '..'"));
+    }
+    if (slash == std::string_view::npos) return {};
+    rest.remove_prefix(slash + 1);
+  }
+}
+
+Result<cri::v1::SecurityProfile> seccomp(const v1::SeccompProfile* profile,
+                                         const std::string& folder) {
   cri::v1::SecurityProfile out;
   out.set_profile_type(cri::v1::SecurityProfile::Unconfined);
   if (!profile) return out;
@@ -31,7 +45,36 @@ cri::v1::SecurityProfile seccomp(const v1::SeccompProfile* profile) {
     out.set_profile_type(cri::v1::SecurityProfile::RuntimeDefault);
   } else if (profile->type == v1::SeccompProfileType::Localhost) {
     out.set_profile_type(cri::v1::SecurityProfile::Localhost);
-    out.set_localhost_ref("/var/lib/kubelet/seccomp/" + profile->localhostProfile.value_or(""));
+    const std::string name = profile->localhostProfile.value_or("");
+    if (name.empty()) {
+      return fail(
+          Status::bad_request("localhostProfile must be set if seccompProfile type is Localhost."));
+    }
+    if (auto checked = check_profile_path(name); !checked) {
+      return fail(
+          std::move(checked).error().with_context("invalid seccomp profile \"" + name + "\""));
+    }
+    out.set_localhost_ref(folder + "/" + name);
+  }
+  return out;
+}
+
+const v1::AppArmorProfile* find_apparmor(const v1::Pod& pod, const v1::Container& container) {
+  const auto& own = of(container).appArmorProfile;
+  return own ? own.get() : of(pod).appArmorProfile.get();
+}
+
+Result<cri::v1::SecurityProfile> apparmor(const v1::AppArmorProfile& profile) {
+  cri::v1::SecurityProfile out;
+  out.set_profile_type(cri::v1::SecurityProfile::RuntimeDefault);
+  if (profile.type == v1::AppArmorProfileType::Unconfined) {
+    out.set_profile_type(cri::v1::SecurityProfile::Unconfined);
+  } else if (profile.type == v1::AppArmorProfileType::Localhost) {
+    if (profile.localhostProfile.value_or("").empty()) {
+      return fail(Status::bad_request("missing localhost apparmor profile name"));
+    }
+    out.set_profile_type(cri::v1::SecurityProfile::Localhost);
+    out.set_localhost_ref(*profile.localhostProfile);
   }
   return out;
 }
@@ -112,7 +155,8 @@ cri::v1::LinuxSandboxSecurityContext sandbox_security(const v1::Pod& pod) {
 
 Result<cri::v1::LinuxContainerSecurityContext> container_security(const v1::Pod& pod,
                                                                   const v1::Container& container,
-                                                                  const cri::v1::Image* image) {
+                                                                  const cri::v1::Image* image,
+                                                                  const std::string& seccomp_dir) {
   const auto& own = of(container);
   const auto& shared = of(pod);
   cri::v1::LinuxContainerSecurityContext out;
@@ -145,7 +189,10 @@ Result<cri::v1::LinuxContainerSecurityContext> container_security(const v1::Pod&
     }
   }
   const auto& profile = own.seccompProfile ? own.seccompProfile : shared.seccompProfile;
-  *out.mutable_seccomp() = seccomp(privileged ? nullptr : profile.get());
+  TRY(*out.mutable_seccomp(), seccomp(privileged ? nullptr : profile.get(), seccomp_dir));
+  if (const auto* confined = find_apparmor(pod, container)) {
+    TRY(*out.mutable_apparmor(), apparmor(*confined));
+  }
   const auto& selinux = own.seLinuxOptions ? own.seLinuxOptions : shared.seLinuxOptions;
   if (selinux) set_selinux(*selinux, *out.mutable_selinux_options());
   const bool unmasked = own.procMount == v1::ProcMountType::Unmasked;
@@ -154,6 +201,35 @@ Result<cri::v1::LinuxContainerSecurityContext> container_security(const v1::Pod&
     for (const char* path : kReadonlyPaths) out.add_readonly_paths(path);
   }
   return out;
+}
+
+Result<bool> is_recursive_read_only(const v1::VolumeMount& mount, bool supported) {
+  const std::string mode = mount.recursiveReadOnly.value_or("");
+  if (mode.empty() || mode == v1::RecursiveReadOnlyMode::Disabled) return false;
+  const auto bad = [&](const std::string& why) {
+    return fail(Status::bad_request("failed to resolve recursive read-only mode: volume \"" +
+                                    mount.name + "\" requested recursive read-only mode, but it " +
+                                    why));
+  };
+  if (!mount.readOnly) return bad("is not read-only");
+  const std::string propagation = mount.mountPropagation.value_or("");
+  if (!propagation.empty() && propagation != v1::MountPropagationMode::None) {
+    return bad("is not compatible with propagation \"" + propagation + "\"");
+  }
+  if (mode == v1::RecursiveReadOnlyMode::Enabled && !supported) {
+    return bad("is not supported by the runtime");
+  }
+  return supported;
+}
+
+bool needs_apparmor(const v1::Pod& pod) {
+  const auto confines = [](const auto& profile) {
+    return profile && profile->type != v1::AppArmorProfileType::Unconfined;
+  };
+  return confines(of(pod).appArmorProfile) ||
+         std::ranges::any_of(all_containers(pod), [&](const v1::Container* container) {
+           return confines(of(*container).appArmorProfile);
+         });
 }
 
 }  // namespace keelson::kubelet

@@ -74,9 +74,12 @@ Task<Result<client::Requeue>> StatusManager::write(std::string uid) {
   for (int attempt = 0;; ++attempt) {
     if (!current) {
       auto fetched = co_await client_.get<v1::Pod>(key);
-      if (!fetched && !fetched.error().is(Reason::NotFound)) {
-        co_return fail(std::move(fetched).error());
-      }
+      // A node may not even ask for a pod that is gone: no pod ties the two together any more.
+      const bool gone =
+          !fetched &&
+          (fetched.error().is(Reason::NotFound) ||
+           (fetched.error().is(Reason::Forbidden) && pods_.find<v1::Pod>(key) == nullptr));
+      if (!fetched && !gone) co_return fail(std::move(fetched).error());
       if (fetched) current = *fetched;
     }
     const auto entry = entries_.find(uid);

@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Header fields, request targets and percent-encoding.
+#include "base/ascii.h"
 #include "net/http.h"
 
 namespace keelson::net {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
-}
-
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
-  const char l = lower(c);
+  const char l = lower_case(c);
   return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
 
@@ -50,12 +44,13 @@ void Headers::set(std::string_view name, std::string value) {
 }
 
 void Headers::remove(std::string_view name) {
-  std::erase_if(fields_, [name](const auto& field) { return same_name(field.first, name); });
+  std::erase_if(fields_,
+                [name](const auto& field) { return equal_ignoring_case(field.first, name); });
 }
 
 std::string_view Headers::get(std::string_view name) const {
   for (const auto& [field, value] : fields_) {
-    if (same_name(field, name)) return value;
+    if (equal_ignoring_case(field, name)) return value;
   }
   return {};
 }
@@ -63,13 +58,14 @@ std::string_view Headers::get(std::string_view name) const {
 std::vector<std::string_view> Headers::all(std::string_view name) const {
   std::vector<std::string_view> values;
   for (const auto& [field, value] : fields_) {
-    if (same_name(field, name)) values.push_back(value);
+    if (equal_ignoring_case(field, name)) values.push_back(value);
   }
   return values;
 }
 
 bool Headers::has(std::string_view name) const {
-  return std::ranges::any_of(fields_, [name](const auto& f) { return same_name(f.first, name); });
+  return std::ranges::any_of(fields_,
+                             [name](const auto& f) { return equal_ignoring_case(f.first, name); });
 }
 
 // By value, as in what overrides it: those are coroutines, which must own their parameters.
@@ -90,7 +86,7 @@ bool Target::has(std::string_view name) const {
 bool Target::is_on(std::string_view name) const { return has(name) && means_true(get(name)); }
 
 bool means_true(std::string_view parameter) {
-  return parameter != "0" && !same_name(parameter, "false");
+  return parameter != "0" && !equal_ignoring_case(parameter, "false");
 }
 
 std::vector<std::string_view> Target::all(std::string_view name) const {

@@ -166,8 +166,8 @@ struct Target {
   bool is_on(std::string_view name) const;  // There, and means_true().
   std::vector<std::string_view> all(std::string_view name) const;
 };
-// A boolean parameter that is there, whatever its value: only "0" and "false" mean no, and those who
-// write "False" are many. Source: upstream, Convert_Slice_string_To_bool.
+// A boolean parameter that is there, whatever its value: only "0" and "false" mean no, and those
+// who write "False" are many. Source: upstream, Convert_Slice_string_To_bool.
 bool means_true(std::string_view parameter);
 // Errors: BadRequest for a bad escape.
 Result<Target> parse_target(std::string_view target);

@@ -4,6 +4,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/status.hpp>
 
+#include "base/ascii.h"
+
 namespace keelson::net {
 namespace {
 
@@ -109,7 +111,7 @@ class BeastParser final : public Http1Parser, private http::basic_parser<kIsRequ
       request.authority = view(value);
       return;
     }
-    if (field == http::field::transfer_encoding && !equal_without_case(view(value), "chunked"))
+    if (field == http::field::transfer_encoding && !equal_ignoring_case(view(value), "chunked"))
       return refuse(Status(Reason::NotImplemented, "unsupported transfer encoding"), error);
     if (!is_field_value(view(value)))
       return refuse(Status::bad_request("invalid header field value"), error);
@@ -218,16 +220,10 @@ std::string http_date(Wall now) {
   return std::string(text.data(), size);
 }
 
-bool equal_without_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 bool is_connection_field(std::string_view name) {
   constexpr std::string_view kNames[] = {"connection",        "keep-alive", "proxy-connection",
                                          "transfer-encoding", "upgrade",    "host"};
-  return std::ranges::any_of(kNames, [name](auto n) { return equal_without_case(n, name); });
+  return std::ranges::any_of(kNames, [name](auto n) { return equal_ignoring_case(n, name); });
 }
 
 bool is_token(std::string_view text) {

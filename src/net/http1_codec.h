@@ -52,7 +52,6 @@ std::string http_date(Wall now);
 
 // Whether a message with these fields may carry them in HTTP/2, where they mean nothing.
 bool is_connection_field(std::string_view name);
-bool equal_without_case(std::string_view a, std::string_view b);
 bool is_token(std::string_view text);
 bool is_field_value(std::string_view text);
 

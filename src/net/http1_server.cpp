@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP/1.1, the server's side: one request after the other, each handled within the connection's
 // task.
+#include "base/ascii.h"
 #include "net/http1_codec.h"
 #include "net/http_connection.h"
 #include "net/prefixed_stream.h"
@@ -66,7 +67,7 @@ class Http1Exchange final : public HttpExchange {
   explicit Http1Exchange(Http1Connection& connection)
       : connection_(connection), request_(std::move(connection.parser_->request)) {
     expects_continue_ = request_.version == 11 &&
-                        equal_without_case(request_.headers.get("Expect"), "100-continue");
+                        equal_ignoring_case(request_.headers.get("Expect"), "100-continue");
   }
 
   const HttpRequest& request() const override { return request_; }

@@ -4,6 +4,7 @@
 
 #include <tuple>
 
+#include "base/ascii.h"
 #include "net/http1_codec.h"
 #include "net/http2_session.h"
 #include "net/http_connection.h"
@@ -74,7 +75,7 @@ class Http2Exchange final : public HttpExchange {
  public:
   Http2Exchange(Connection& connection, std::shared_ptr<Http2Stream> stream)
       : connection_(connection), session_(*connection.session), stream_(std::move(stream)) {
-    expects_continue_ = equal_without_case(stream_->request.headers.get("expect"), "100-continue");
+    expects_continue_ = equal_ignoring_case(stream_->request.headers.get("expect"), "100-continue");
   }
 
   const HttpRequest& request() const override { return stream_->request; }

@@ -40,6 +40,25 @@ Result<void> write_sysctl(const std::string& path, std::string_view value) {
   return fail(Status::unavailable("cannot set " + path + ": " + std::strerror(error)));
 }
 
+// Answers between pods of one bridge have to pass the translation of their requests, or services
+// would lose them. That is br_netfilter's work, the one module here that nothing else asks the
+// kernel for: the bridge, nftables' expressions, connection tracking and overlayfs are loaded when
+// first used.
+Result<void> filter_bridge() {
+  const std::string setting = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+  if (access(setting.c_str(), F_OK) != 0) {
+    // Services are often started without the administrator's folders in their path.
+    const int exit_status =
+        std::system("PATH=$PATH:/usr/sbin:/sbin; modprobe br_netfilter >/dev/null 2>&1");
+    if (access(setting.c_str(), F_OK) != 0) {
+      const std::string reason = exit_status != 0 ? "\"modprobe br_netfilter\" failed"
+                                                  : "\"modprobe br_netfilter\" changed nothing";
+      return fail(Status::unavailable("the kernel module br_netfilter is not loaded: " + reason));
+    }
+  }
+  return write_sysctl(setting, "1");
+}
+
 Result<api::IpPrefix> parse_network(const std::string& cidr) {
   const auto prefix = api::IpPrefix::parse(cidr);
   if (!prefix || !prefix->address().is_v4())
@@ -105,6 +124,30 @@ Result<void> make_bridge(const std::string& name, const std::string& pod_cidr) {
   if (error)
     return fail(Status::unavailable("cannot make bridge " + name + ": " + std::strerror(error)));
   return {};
+}
+
+// A link of this name beside the leases leads to the configuration, which may be in the runtime's.
+constexpr char kConfigFile[] = "10-keelson.conflist";
+
+Result<void> note_config(const std::string& ipam_dir, const std::string& config) {
+  namespace fs = std::filesystem;
+  const fs::path link = fs::path(ipam_dir) / kConfigFile;
+  std::error_code error;
+  fs::create_directories(ipam_dir, error);
+  fs::remove(link, error);
+  fs::create_symlink(config, link, error);
+  if (error)
+    return fail(Status::unavailable("cannot write " + link.string() + ": " + error.message()));
+  return {};
+}
+
+void remove_config(const std::string& ipam_dir) {
+  namespace fs = std::filesystem;
+  const fs::path link = fs::path(ipam_dir) / kConfigFile;
+  std::error_code error;
+  const fs::path config = fs::read_symlink(link, error);
+  if (!error && config.filename() == kConfigFile) fs::remove(config, error);
+  fs::remove(link, error);
 }
 
 // What the runtime's CNI library notes of each pod.
@@ -208,18 +251,19 @@ Task<Result<void>> set_up_node_network(client::Client& client, NodeNetworkOption
     if (pod_cidr.empty()) CO_TRY_OK(co_await sleep_for(std::chrono::milliseconds(50)));
   }
   CO_TRY_OK(write_sysctl("/proc/sys/net/ipv4/ip_forward", "1"));
-  // Answers between pods of one bridge have to pass the translation of their requests. Without the
-  // module there is no such file, and services would lose them.
-  CO_TRY_OK(write_sysctl("/proc/sys/net/bridge/bridge-nf-call-iptables", "1"));
+  CO_TRY_OK(filter_bridge());
   CO_TRY_OK(write_masquerade(pod_cidr, options.cluster_cidr));
   CO_TRY_OK(make_bridge(options.bridge, pod_cidr));
-  CO_TRY_OK(pki::write_file(options.cni_config_dir + "/10-keelson.conflist",
-                            cni_config(options, pod_cidr), 0600));
-  log_info("Pod network is configured", {{"podCIDR", pod_cidr}, {"bridge", options.bridge}});
+  const std::string config = options.cni_config_dir + "/" + kConfigFile;
+  CO_TRY_OK(note_config(options.ipam_dir, config));
+  CO_TRY_OK(pki::write_file(config, cni_config(options, pod_cidr), 0600));
+  log_info("Pod network is configured",
+           {{"podCIDR", pod_cidr}, {"bridge", options.bridge}, {"config", config}});
   co_return Result<void>{};
 }
 
-Result<void> clean_up_node_network(const std::string& bridge) {
+Result<void> clean_up_node_network(const std::string& bridge, const std::string& ipam_dir) {
+  remove_config(ipam_dir);
   TRY(const auto tables, nft::list_tables(NFPROTO_IPV4, kTable));
   nft::Transaction transaction(NFPROTO_IPV4, std::string(kTable));
   for (const auto& table : tables) transaction.delete_table(table);

@@ -137,13 +137,6 @@ Expression bitwise(Register from, Register to, std::string_view mask, std::strin
   return expression;
 }
 
-Expression immediate(Register to, std::string_view bytes) {
-  auto expression = make("immediate");
-  put(expression, NFTNL_EXPR_IMM_DREG, to);
-  put(expression, NFTNL_EXPR_IMM_DATA, bytes);
-  return expression;
-}
-
 Expression lookup_set(Register key, const std::string& set) { return lookup(key, set); }
 Expression lookup_map(Register key, const std::string& map, Register to) {
   auto expression = lookup(key, map);
@@ -188,11 +181,6 @@ Expression refresh_element(const std::string& map, Register key, Register data,
   auto expression = dynamic(NFT_DYNSET_OP_UPDATE, map, key);
   put(expression, NFTNL_EXPR_DYNSET_SREG_DATA, data);
   nftnl_expr_set_u64(expression.get(), NFTNL_EXPR_DYNSET_TIMEOUT, timeout_ms);
-  return expression;
-}
-Expression delete_element(const std::string& map, Register key, Register data) {
-  auto expression = dynamic(NFT_DYNSET_OP_DELETE, map, key);
-  put(expression, NFTNL_EXPR_DYNSET_SREG_DATA, data);
   return expression;
 }
 

@@ -43,7 +43,6 @@ Expression compare(Register value, Compare op, std::string_view bytes);
 Expression compare(Register value, Compare op, std::uint32_t number);  // Host order.
 // to = (from & mask) ^ flip, over mask.size() bytes.
 Expression bitwise(Register from, Register to, std::string_view mask, std::string_view flip);
-Expression immediate(Register to, std::string_view bytes);
 
 // Goes on only if the set has the key.
 Expression lookup_set(Register key, const std::string& set);
@@ -66,8 +65,6 @@ Expression add_element(const std::string& map, Register key, Register data,
                        std::uint64_t timeout_ms);
 Expression refresh_element(const std::string& map, Register key, Register data,
                            std::uint64_t timeout_ms);
-// The kernel wants a data register of a map here too, though its content does not matter.
-Expression delete_element(const std::string& map, Register key, Register data);
 
 Expression destination_nat(std::uint8_t family, Register address, Register port);
 Expression masquerade();

@@ -170,6 +170,8 @@ void Transaction::put_elements(std::uint16_t type, std::uint16_t flags, const Se
         nftnl_set_elem_set(entry, NFTNL_SET_ELEM_DATA, element.data.data(),
                            static_cast<std::uint32_t>(element.data.size()));
       }
+      if (element.timeout) nftnl_set_elem_set_u64(entry, NFTNL_SET_ELEM_TIMEOUT, element.timeout);
+      if (element.left) nftnl_set_elem_set_u64(entry, NFTNL_SET_ELEM_EXPIRATION, element.left);
       nftnl_set_elem_add(object.get(), entry);
     }
     auto* message = begin(type, flags);
@@ -322,7 +324,11 @@ Result<std::vector<Element>> list_elements(std::uint8_t family, const std::strin
         part.get(),
         [](nftnl_set_elem* element, void* into) -> int {
           static_cast<std::vector<Element>*>(into)->push_back(
-              {bytes_of(element, NFTNL_SET_ELEM_KEY), bytes_of(element, NFTNL_SET_ELEM_DATA), {}});
+              {.key = bytes_of(element, NFTNL_SET_ELEM_KEY),
+               .data = bytes_of(element, NFTNL_SET_ELEM_DATA),
+               .go_to_chain = {},
+               .timeout = nftnl_set_elem_get_u64(element, NFTNL_SET_ELEM_TIMEOUT),
+               .left = nftnl_set_elem_get_u64(element, NFTNL_SET_ELEM_EXPIRATION)});
           return 0;
         },
         context);

@@ -43,6 +43,9 @@ struct Element {
   std::string key;
   std::string data;         // Of a map.
   std::string go_to_chain;  // Of a verdict map.
+  // Of a dynamic set, in milliseconds: how long it stays, and how much of that is left. 0: as the
+  // set has it.
+  std::uint64_t timeout = 0, left = 0;
 };
 
 class Transaction {

@@ -98,9 +98,7 @@ bool add_extension(X509* certificate, int nid, bool critical, void* value) {
 
 bool add_key_usage(X509* certificate, std::initializer_list<int> bits) {
   std::unique_ptr<ASN1_BIT_STRING, Freer<ASN1_BIT_STRING_free>> usage(ASN1_BIT_STRING_new());
-  for (const int bit : bits) {
-    if (bit >= 0) ASN1_BIT_STRING_set_bit(usage.get(), bit, 1);
-  }
+  for (const int bit : bits) ASN1_BIT_STRING_set_bit(usage.get(), bit, 1);
   return add_extension(certificate, NID_key_usage, true, usage.get());
 }
 
@@ -200,7 +198,6 @@ const EVP_MD* digest_for(EVP_PKEY* key) {
 
 struct Leaf {
   bool server, client;
-  bool digital_signature, key_encipherment;
   Wall not_before, not_after;
 };
 
@@ -215,8 +212,8 @@ Result<std::string> sign_leaf(const Signer& signer, EVP_PKEY* key, const X509_NA
   const bool critical = X509_NAME_entry_count(subject) == 0;
   if (X509_set_subject_name(made, subject) != 1 ||
       X509_set_issuer_name(made, X509_get_subject_name(signer.certificate.get())) != 1 ||
-      !add_key_usage(made, {leaf.digital_signature ? 0 : -1, leaf.key_encipherment ? 2 : -1}) ||
-      !add_purposes(made, leaf.server, leaf.client) || !add_basic_constraints(made, false) ||
+      !add_key_usage(made, {0, 2}) || !add_purposes(made, leaf.server, leaf.client) ||
+      !add_basic_constraints(made, false) ||
       !add_key_identifiers(made, signer.certificate.get(), false) ||
       (has_names && !add_extension(made, NID_subject_alt_name, critical, names)) ||
       X509_sign(made, signer.key.get(), digest_for(signer.key.get())) == 0)
@@ -300,8 +297,6 @@ Result<KeyPair> issue(const KeyPair& ca, const CertificateOptions& options, Wall
   TRY(auto pem, sign_leaf(signer, key.get(), subject.get(), names.get(),
                           {.server = options.server,
                            .client = options.client,
-                           .digital_signature = true,
-                           .key_encipherment = true,
                            .not_before = now,
                            .not_after = now + options.validity}));
   return KeyPair{std::move(pem), write_private_key(key.get())};
@@ -351,21 +346,6 @@ Result<RequestInfo> parse_request(std::string_view request_pem) {
   info.organizations = name_values(subject, NID_organizationName);
   if (const auto names = request_alternatives(request.get())) read_alternatives(names.get(), info);
   return info;
-}
-
-Result<std::string> sign_request(const KeyPair& ca, std::string_view request_pem,
-                                 const SignOptions& options, Wall now) {
-  TRY(auto signer, read_signer(ca));
-  TRY(auto request, read_request(request_pem));
-  const auto names = request_alternatives(request.get());
-  return sign_leaf(signer, X509_REQ_get0_pubkey(request.get()),
-                   X509_REQ_get_subject_name(request.get()), names.get(),
-                   {.server = options.server,
-                    .client = options.client,
-                    .digital_signature = options.digital_signature,
-                    .key_encipherment = options.key_encipherment,
-                    .not_before = now - options.backdate,
-                    .not_after = now + options.validity});
 }
 
 Result<CertificateInfo> parse_certificate(std::string_view pem) {

@@ -56,16 +56,6 @@ struct RequestInfo {
 // Checks the request's own signature too.
 Result<RequestInfo> parse_request(std::string_view request_pem);
 
-// What a signed request becomes; names come from the request.
-struct SignOptions {
-  bool server = false, client = false;
-  bool digital_signature = true, key_encipherment = false;
-  Duration validity = kYear;
-  Duration backdate{0};  // How long before `now` validity starts, for clocks that lag.
-};
-Result<std::string> sign_request(const KeyPair& ca, std::string_view request_pem,
-                                 const SignOptions& options, Wall now);
-
 // --- Reading
 // ---------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/base64.h"
 #include "pki/digest.h"
 #include "pki/openssl.h"
 
@@ -53,7 +54,7 @@ Result<Key> make_key_of(PkeyPtr pkey) {
   const int size = i2d_PUBKEY(pkey.get(), &der);
   if (size <= 0) return fail(Status::bad_request("unusable key: " + openssl_error()));
   std::string id =
-      base64url(sha256({reinterpret_cast<char*>(der), static_cast<std::size_t>(size)}));
+      base64url_encode(sha256({reinterpret_cast<char*>(der), static_cast<std::size_t>(size)}));
   OPENSSL_free(der);
   return Key{std::move(pkey), algorithm, std::move(id)};
 }
@@ -104,7 +105,8 @@ std::string number_of(EVP_PKEY* key, const char* parameter, std::size_t size) {
   BIGNUM* number = nullptr;
   CHECK(EVP_PKEY_get_bn_param(key, parameter, &number) == 1);
   const BigPtr owner(number);
-  return base64url(bytes_of(number, size ? size : static_cast<std::size_t>(BN_num_bytes(number))));
+  return base64url_encode(
+      bytes_of(number, size ? size : static_cast<std::size_t>(BN_num_bytes(number))));
 }
 
 json::object jwk_of(const Key& key) {
@@ -125,14 +127,14 @@ json::object jwk_of(const Key& key) {
 class KeySigner final : public TokenSigner {
  public:
   explicit KeySigner(Key key) : key_(std::move(key)) {
-    header_ = base64url(json::serialize(
+    header_ = base64url_encode(json::serialize(
         json::object{{"alg", std::string(name_of(key_.algorithm))}, {"kid", key_.id}}));
   }
 
   const std::string& key_id() const override { return key_.id; }
 
   Result<std::string> sign(std::string_view claims_json) const override {
-    std::string token = header_ + "." + base64url(claims_json);
+    std::string token = header_ + "." + base64url_encode(claims_json);
     const DigestPtr context(EVP_MD_CTX_new());
     std::size_t size = static_cast<std::size_t>(EVP_PKEY_get_size(key_.pkey.get()));
     std::string signature(size, '\0');
@@ -142,7 +144,7 @@ class KeySigner final : public TokenSigner {
       return fail(Status::internal("sign token: " + openssl_error()));
     signature.resize(size);
     if (key_.algorithm == Algorithm::Es256) signature = fixed_form(signature);
-    return token + "." + base64url(signature);
+    return token + "." + base64url_encode(signature);
   }
 
  private:

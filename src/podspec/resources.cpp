@@ -180,9 +180,4 @@ std::string_view qos_name(QosClass qos) {
   CHECK(false);
 }
 
-bool is_terminal(const Pod& pod) {
-  return pod.status.phase == core::v1::PodPhase::Succeeded ||
-         pod.status.phase == core::v1::PodPhase::Failed;
-}
-
 }  // namespace keelson::podspec

@@ -58,7 +58,4 @@ bool is_pod_level_resource(std::string_view name);
 // Extended resources have a domain that is not kubernetes.io: "example.com/gpu".
 bool is_extended_resource(std::string_view name);
 
-// Succeeded or Failed: it will not run again and holds no resources.
-bool is_terminal(const Pod& pod);
-
 }  // namespace keelson::podspec

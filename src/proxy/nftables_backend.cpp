@@ -84,6 +84,10 @@ class NftablesBackend final : public Backend {
       TRY_OK(transaction.commit());
     }
     write_changes(transaction);
+    TRY_OK(transaction.commit());
+    for (const auto& old : old_tables) {
+      if (old != table_) keep_clients(transaction, old);
+    }
     // Only now do packets come this way, and no longer the old one.
     rules_.add_hooks(transaction);
     for (const auto& old : old_tables) {
@@ -143,6 +147,42 @@ class NftablesBackend final : public Backend {
 
   // --- Affinity ---------------------------------------------------------------------------------
 
+  // Clients go on to the endpoints that they stuck to in the table before, for the rest of their
+  // time. Without this they are balanced anew; the rules stand all the same.
+  void keep_clients(Transaction& t, const std::string& old_table) const {
+    Entries services, node_ports;
+    for (const auto& [name, applied] : applied_) {
+      if (!applied.sticks) continue;
+      services.insert(applied.services.begin(), applied.services.end());
+      node_ports.insert(applied.node_port.begin(), applied.node_port.end());
+    }
+    keep_clients(t, old_table, rules_.at_services(), services);
+    keep_clients(t, old_table, rules_.at_node_ports(), node_ports);
+  }
+
+  void keep_clients(Transaction& t, const std::string& old_table, const Maps& maps,
+                    const Entries& entries) const {
+    if (entries.empty()) return;
+    auto clients = list_elements(rules_.family(), old_table, maps.affinity.name);
+    if (!clients) {
+      log_warning("Clients lose their endpoints", {{"err", clients.error().message()}});
+      return;
+    }
+    std::erase_if(*clients,
+                  [&](const Element& client) { return !sticks_rightly(maps, entries, client); });
+    t.add_elements(maps.affinity, *clients);
+    if (const auto done = t.commit(); !done)
+      log_warning("Clients lose their endpoints", {{"err", done.error().message()}});
+  }
+
+  // Whether the endpoint that a client went to is still one for it.
+  static bool sticks_rightly(const Maps& maps, const Entries& entries, const Element& client) {
+    const auto entry = entries.find(client.key.substr(0, maps.services.key.size));
+    if (entry == entries.end()) return false;
+    const auto& places = entry->second.local ? entry->second.local : entry->second.all;
+    return places && std::ranges::find(*places, client.data) != places->end();
+  }
+
   // Clients that stick to an endpoint which has gone are to be balanced anew.
   void forget_stale_clients() {
     for (const auto& name : std::exchange(with_stale_clients_, {})) {
@@ -161,10 +201,9 @@ class NftablesBackend final : public Backend {
       return;
     }
     for (const auto& client : *clients) {
-      const auto entry = entries.find(client.key.substr(0, maps.services.key.size));
-      if (entry == entries.end()) continue;
-      const auto& places = entry->second.local ? entry->second.local : entry->second.all;
-      if (places && std::ranges::find(*places, client.data) != places->end()) continue;
+      // What another service's clients stick to is not its business.
+      if (!entries.contains(client.key.substr(0, maps.services.key.size))) continue;
+      if (sticks_rightly(maps, entries, client)) continue;
       // One by one: an element whose time has come meanwhile fails, and is as gone as it should be.
       Transaction transaction(rules_.family(), table_);
       transaction.delete_elements(maps.affinity, {{client.key, {}, {}}});

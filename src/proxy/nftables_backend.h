@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Service rules in an nftables table of our own. A service is elements of maps; services that are alike
-// share their chains, so that neither a packet nor a change costs more where there are many.
+// Service rules in an nftables table of our own. A service is elements of maps; services that are
+// alike share their chains, so that neither a packet nor a change costs more where there are many.
 //
 //   prerouting, output (nat) -> services:
 //     address . protocol . port  -> @services            -> way   (cluster and external IPs)
@@ -13,8 +13,9 @@
 //   prerouting, output (filter): @firewall: drop sources that a balancer's address is not for
 //   input, forward, output (filter): reject what is in @no-endpoint
 //
-// Each map is looked up by what a packet carries, never by what another map gave: nft 1.0.6 cannot show
-// such rules and aborts. It still does where a service has affinity, whose rules store what a map gave.
+// Each map is looked up by what a packet carries, never by what another map gave: nft 1.0.6 cannot
+// show such rules and aborts. It still does where a service has affinity, whose rules store what a
+// map gave.
 #pragma once
 
 #include <memory>

@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/ascii.h"
 #include "net/websocket/handshake.h"
 #include "remotecommand/proxy.h"
 
@@ -26,9 +27,7 @@ std::string in_brackets(const Strings& strings) {
 
 bool contains_ignoring_case(std::string_view text, std::string_view lower_part) {
   const auto found = std::search(text.begin(), text.end(), lower_part.begin(), lower_part.end(),
-                                 [](char left, char right) {
-                                   return std::tolower(static_cast<unsigned char>(left)) == right;
-                                 });
+                                 [](char left, char right) { return lower_case(left) == right; });
   return found != text.end();
 }
 
@@ -38,7 +37,7 @@ bool is_own_of_connection(std::string_view name) {
       {"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te",
        "trailer", "proxy-connection", "date"});
   for (const auto own : kNames) {
-    if (name.size() == own.size() && contains_ignoring_case(name, own)) return true;
+    if (equal_ignoring_case(name, own)) return true;
   }
   return false;
 }

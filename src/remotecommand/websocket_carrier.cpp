@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/base64.h"
 #include "base/sync.h"
-#include "pki/digest.h"
 #include "remotecommand/carrier.h"
 #include "remotecommand/upgrade.h"
 
@@ -38,7 +38,7 @@ struct WebSocketCarrier::Core {
     message.reserve(bytes.size() + 1);
     if (protocol.base64) {
       message.push_back(static_cast<char>('0' + index));
-      message += pki::base64(bytes);
+      message += base64_encode(bytes);
     } else {
       message.push_back(static_cast<char>(index));
       message += bytes;
@@ -159,7 +159,7 @@ Task<Result<void>> WebSocketCarrier::read_messages(Core& core) {
     if (core.protocol.base64) {
       undecoded += bytes;
       const std::size_t whole = piece->last ? undecoded.size() : undecoded.size() / 4 * 4;
-      CO_TRY(bytes, pki::base64_decode(std::string_view(undecoded).substr(0, whole)));
+      CO_TRY(bytes, base64_decode(std::string_view(undecoded).substr(0, whole)));
       undecoded.erase(0, whole);
     }
     if (bytes.empty()) continue;

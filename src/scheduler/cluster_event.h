@@ -28,7 +28,6 @@ enum Action : std::uint32_t {
   kUpdatePodScaleDown = 1 << 7,  // It asks for less than before.
   kUpdatePodToleration = 1 << 8,
   kUpdatePodGatesEliminated = 1 << 9,  // It has no scheduling gates any more.
-  kUpdateOther = 1 << 10,
 };
 using ActionMask = std::uint32_t;
 

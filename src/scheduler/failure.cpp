@@ -3,15 +3,12 @@
 
 #include <boost/json.hpp>
 
+#include "podspec/phase.h"
+
 namespace keelson::scheduler {
 namespace {
 
-const core::v1::PodCondition* find_condition(const Pod& pod, std::string_view type) {
-  for (const auto& condition : pod.status.conditions) {
-    if (condition.type == type) return &condition;
-  }
-  return nullptr;
-}
+using podspec::find_condition;
 
 boost::json::object condition_of(const Pod& pod, std::string_view type, std::string_view status,
                                  std::string_view reason, std::string_view message, Wall now) {

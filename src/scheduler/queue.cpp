@@ -298,15 +298,6 @@ void SchedulingQueue::on_event(const ClusterEvent& event) {
   for (Entry* entry : helped) requeue(*entry);
 }
 
-void SchedulingQueue::retry_all() {
-  std::vector<Entry*> waiting;
-  for (auto& [uid, entry] : entries_) {
-    if (entry.place == Place::Unschedulable) waiting.push_back(&entry);
-  }
-  std::ranges::sort(waiting, {}, &Entry::sequence);
-  for (Entry* entry : waiting) requeue(*entry);
-}
-
 void SchedulingQueue::trim_events() {
   const std::uint64_t end = first_event_ + events_.size();
   const std::uint64_t oldest = in_flight_since_.empty() ? end : *in_flight_since_.begin();

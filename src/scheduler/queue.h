@@ -68,10 +68,7 @@ class SchedulingQueue {
 
   // Something happened that may help pods that fit nowhere.
   void on_event(const ClusterEvent& event);
-  // Something happened that may help any of them.
-  void retry_all();
 
-  std::size_t active_size() const { return active_.size(); }
   std::size_t backoff_size() const { return backoff_.size() + error_backoff_.size(); }
   std::size_t unschedulable_size() const { return unschedulable_; }
   bool contains(const std::string& uid) const { return entries_.contains(uid); }

@@ -61,9 +61,4 @@ void Resources::subtract(const Resources& other) {
   for (const auto& [name, amount] : other.scalars) change_scalar(*this, name, -amount);
 }
 
-bool Resources::asks_for_nothing() const {
-  return milli_cpu == 0 && memory == 0 && ephemeral_storage == 0 &&
-         std::ranges::all_of(scalars, [](const auto& entry) { return entry.second == 0; });
-}
-
 }  // namespace keelson::scheduler

@@ -24,7 +24,6 @@ struct Resources {
   // `pods` stays.
   void add(const Resources& other);
   void subtract(const Resources& other);
-  bool asks_for_nothing() const;
 
   bool operator==(const Resources&) const = default;
 };

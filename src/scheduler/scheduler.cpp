@@ -347,8 +347,6 @@ Scheduler::Scheduler(client::Client& client, Executor& executor, Random& random,
 Scheduler::~Scheduler() = default;
 
 const SchedulerCounts& Scheduler::counts() const { return state_->counts; }
-std::size_t Scheduler::active_pods() const { return state_->queue.active_size(); }
-std::size_t Scheduler::backoff_pods() const { return state_->queue.backoff_size(); }
 std::size_t Scheduler::unschedulable_pods() const { return state_->queue.unschedulable_size(); }
 
 Task<void> Scheduler::run() {

@@ -39,8 +39,6 @@ class Scheduler {
 
   const SchedulerCounts& counts() const;
   // Of its queue.
-  std::size_t active_pods() const;
-  std::size_t backoff_pods() const;
   std::size_t unschedulable_pods() const;
 
  private:

@@ -24,7 +24,8 @@ struct Cursor {
   std::optional<Revision> progress_due;
   std::optional<Completion<Result<void>>> waiter;
 
-  // Events up to the position are handed out: when that is far enough, it is the progress asked for.
+  // Events up to the position are handed out: when that is far enough, it is the progress asked
+  // for.
   void note_answer() {
     if (progress_due && position >= *progress_due) progress_due.reset();
   }

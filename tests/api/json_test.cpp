@@ -18,17 +18,31 @@ std::string parse_error(std::string_view text) {
 }
 
 TEST(ParseJson, ReadsAllOfJson) {
-  struct Case { std::string_view in, out; };
+  struct Case {
+    std::string_view in, out;
+  };
   const Case cases[] = {
-      {" null ", "null"}, {"true", "true"}, {"false", "false"}, {"0", "0"}, {"-1", "-1"},
+      {" null ", "null"},
+      {"true", "true"},
+      {"false", "false"},
+      {"0", "0"},
+      {"-1", "-1"},
       {"9223372036854775807", "9223372036854775807"},
       {"18446744073709551615", "18446744073709551615"},
       {"-9223372036854775808", "-9223372036854775808"},
-      {"1.5", "1.5"}, {"1.0", "1"}, {"1e3", "1000"}, {"1e21", "1e+21"}, {"1e-7", "1e-7"},
-      {"0.000001", "0.000001"}, {"123456789012345680000", "123456789012345680000"},
+      {"1.5", "1.5"},
+      {"1.0", "1"},
+      {"1e3", "1000"},
+      {"1e21", "1e+21"},
+      {"1e-7", "1e-7"},
+      {"0.000001", "0.000001"},
+      {"123456789012345680000", "123456789012345680000"},
       {R"("a\n\"\\\/\u00e9\ud83d\ude00")", "\"a\\n\\\"\\\\/\u00e9\U0001F600\""},
-      {R"("\u0001")", R"("\u0001")"}, {R"("\ud800x")", "\"\uFFFDx\""},
-      {"[]", "[]"}, {"[1, [2], {}]", "[1,[2],{}]"}, {R"({ "b" : 1 , "a" : {} })", R"({"b":1,"a":{}})"},
+      {R"("\u0001")", R"("\u0001")"},
+      {R"("\ud800x")", "\"\uFFFDx\""},
+      {"[]", "[]"},
+      {"[1, [2], {}]", "[1,[2],{}]"},
+      {R"({ "b" : 1 , "a" : {} })", R"({"b":1,"a":{}})"},
       {R"({"":0})", R"({"":0})"},
   };
   for (const auto& c : cases) {
@@ -40,7 +54,9 @@ TEST(ParseJson, ReadsAllOfJson) {
 }
 
 TEST(ParseJson, RefusesWhatIsNoJson) {
-  struct Case { std::string_view in, message; };
+  struct Case {
+    std::string_view in, message;
+  };
   const Case cases[] = {
       {"", "unexpected end of JSON input"},
       {"{", "unexpected end of JSON input"},
@@ -93,8 +109,7 @@ TEST(ParseJson, FindsDuplicateMembers) {
 
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(findings.duplicates, (std::vector<std::string>{"a", "spec.list[1].x"}));
-  EXPECT_EQ(to_json(*parsed),
-            R"({"a":2,"spec":{"list":[{"x":1},{"x":{"y":1}}],"list2":[]}})");
+  EXPECT_EQ(to_json(*parsed), R"({"a":2,"spec":{"list":[{"x":1},{"x":{"y":1}}],"list2":[]}})");
 }
 
 TEST(EncodeJson, WritesAsUpstreamDoes) {
@@ -145,33 +160,44 @@ TEST(DecodeJson, KeepsRawValues) {
 
 // Each message from a decoder of structs, and the same from normalize().
 TEST(DecodeJson, SpeaksGo) {
-  struct Case { std::string_view in, message; };
+  struct Case {
+    std::string_view in, message;
+  };
   const Case cases[] = {
       {R"({"spec":{"replicas":"3"}})",
-       "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"},
+       "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type "
+       "int32"},
       {R"({"spec":{"replicas":3000000000}})",
-       "json: cannot unmarshal number 3000000000 into Go struct field DeploymentSpec.spec.replicas of "
+       "json: cannot unmarshal number 3000000000 into Go struct field DeploymentSpec.spec.replicas "
+       "of "
        "type int32"},
       {R"({"spec":{"replicas":1.5}})",
-       "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type "
+       "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of "
+       "type "
        "int32"},
       {R"({"spec":{"template":{"spec":{"containers":{}}}}})",
-       "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of "
+       "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers "
+       "of "
        "type []v1.Container"},
       {R"({"spec":{"template":{"spec":{"containers":[{"env":[{"name":1}]}]}}}})",
-       "json: cannot unmarshal number into Go struct field EnvVar.spec.template.spec.containers.env.name "
+       "json: cannot unmarshal number into Go struct field "
+       "EnvVar.spec.template.spec.containers.env.name "
        "of type string"},
       {R"({"metadata":{"labels":{"a":1}}})",
-       "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string"},
+       "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type "
+       "string"},
       {R"({"metadata":{"labels":["a"]}})",
        "json: cannot unmarshal array into Go struct field ObjectMeta.metadata.labels of type "
        "map[string]string"},
       {R"({"spec":"x"})",
-       "json: cannot unmarshal string into Go struct field Deployment.spec of type v1.DeploymentSpec"},
+       "json: cannot unmarshal string into Go struct field Deployment.spec of type "
+       "v1.DeploymentSpec"},
       {R"({"spec":{"paused":"yes"}})",
-       "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.paused of type bool"},
+       "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.paused of type "
+       "bool"},
       {R"({"spec":{"strategy":{"type":false}}})",
-       "json: cannot unmarshal bool into Go struct field DeploymentStrategy.spec.strategy.type of type "
+       "json: cannot unmarshal bool into Go struct field DeploymentStrategy.spec.strategy.type of "
+       "type "
        "v1.DeploymentStrategyType"},
       {R"({"spec":{"strategy":{"rollingUpdate":{"maxSurge":true}}}})",
        "json: cannot unmarshal bool into Go struct field "
@@ -204,15 +230,14 @@ std::string normalized(std::string_view text, const Type& type) {
 }
 
 TEST(Normalize, WritesWhatUpstreamWouldWriteBack) {
-  EXPECT_EQ(
-      normalized(R"({"status":null,"spec":{"containers":[{"image":"i","name":"c","resources":
+  EXPECT_EQ(normalized(R"({"status":null,"spec":{"containers":[{"image":"i","name":"c","resources":
           {"limits":{"memory":"1.5Gi","cpu":1}},"ports":[],"stdin":false,"env":null}],
           "nodeName":"","priority":0},"metadata":{"labels":{"b":"2","a":null},"name":"p",
           "creationTimestamp":null,"finalizers":[]},"apiVersion":"v1","kind":"Pod"})",
-                 type_of<core::v1::Pod>()),
-      R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","labels":{"a":"","b":"2"}},)"
-      R"("spec":{"containers":[{"name":"c","image":"i","resources":{"limits":)"
-      R"({"cpu":"1","memory":"1536Mi"}}}],"priority":0},"status":{}})");
+                       type_of<core::v1::Pod>()),
+            R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","labels":{"a":"","b":"2"}},)"
+            R"("spec":{"containers":[{"name":"c","image":"i","resources":{"limits":)"
+            R"({"cpu":"1","memory":"1536Mi"}}}],"priority":0},"status":{}})");
 }
 
 TEST(Normalize, TellsAbsentFromEmpty) {
@@ -224,9 +249,11 @@ TEST(Normalize, TellsAbsentFromEmpty) {
 }
 
 TEST(Normalize, CollectsAndDropsUnknownFieldsInTheirOrder) {
-  Document document = parse_json(
-      R"({"zzz":1,"metadata":{"nam":"x"},"spec":{"Replicas":1,"template":{"spec":{"containers":
-         [{"name":"a"},{"name":"b","imge":"x"}]}}},"kind":"Deployment","foo":{}})").value();
+  Document document =
+      parse_json(
+          R"({"zzz":1,"metadata":{"nam":"x"},"spec":{"Replicas":1,"template":{"spec":{"containers":
+         [{"name":"a"},{"name":"b","imge":"x"}]}}},"kind":"Deployment","foo":{}})")
+          .value();
 
   const auto findings = normalize(document, type_of<apps::v1::Deployment>());
 

@@ -7,7 +7,10 @@ namespace keelson::api {
 namespace {
 
 TEST(Quantity, WritesTheCanonicalForm) {
-  struct Case { std::string_view in, out; };
+  struct Case {
+    std::string_view in, out;
+  };
+  // clang-format off
   const Case cases[] = {
       {"0", "0"}, {"0n", "0"}, {"0Ki", "0"}, {"-0", "0"}, {"00", "0"}, {"0.0", "0"},
       {"1", "1"}, {"+1", "1"}, {"-1", "-1"}, {"007", "7"}, {".5", "500m"}, {"1.", "1"},
@@ -21,6 +24,7 @@ TEST(Quantity, WritesTheCanonicalForm) {
       {"0.1Ki", "102400m"}, {"0.0001Ki", "102400u"}, {"1.1Ki", "1126400m"}, {"62.5Ki", "64k"},
       {"123456789.123456789", "123456789123456789n"},
   };
+  // clang-format on
   for (const auto& c : cases) {
     SCOPED_TRACE(c.in);
     const auto quantity = Quantity::parse(c.in);
@@ -47,10 +51,11 @@ TEST(Quantity, CapsBinaryAmounts) {
 }
 
 TEST(Quantity, RefusesWhatItCannotRead) {
-  const std::string_view format[] = {"", "-", "+", "abc", " 1", "1 ", "1.1.M", "1+1.0M", "0.1am",
-                                     "1m.", "--1", "1Kib", "1e3x", "0x10", "1,5"};
-  const std::string_view suffix[] = {"1i", "1mi", "1ki", "1KI", "1Km", "1e", "-3.01e-", "-3.01i",
-                                     "1EE", "1e+-3", "1K", "1g"};
+  const std::string_view format[] = {"",    "-",     "+",      "abc",   " 1",
+                                     "1 ",  "1.1.M", "1+1.0M", "0.1am", "1m.",
+                                     "--1", "1Kib",  "1e3x",   "0x10",  "1,5"};
+  const std::string_view suffix[] = {"1i",      "1mi",    "1ki", "1KI",   "1Km", "1e",
+                                     "-3.01e-", "-3.01i", "1EE", "1e+-3", "1K",  "1g"};
   for (const auto text : format) {
     SCOPED_TRACE(text);
     const auto quantity = Quantity::parse(text);

@@ -11,9 +11,9 @@
 #include "api/admissionregistration/v1.h"
 #include "api/apps/v1.h"
 #include "api/authentication/v1.h"
+#include "api/codec/json.h"
 #include "api/core/v1.h"
 #include "api/document.h"
-#include "api/codec/json.h"
 #include "api/meta/v1.h"
 #include "api/rbac/v1.h"
 #include "api/version.h"
@@ -39,7 +39,10 @@ const Field& field(std::string_view type, std::string_view name) {
 }
 
 TEST(Schema, HasAllKindsTypesAndFields) {
-  struct Case { std::string_view ref; std::size_t kinds, types, fields; };
+  struct Case {
+    std::string_view ref;
+    std::size_t kinds, types, fields;
+  };
   const Case cases[] = {
       {"core/v1", 17, 240, 1075},
       {"apiregistration/v1", 1, 6, 21},
@@ -159,9 +162,9 @@ TEST(Schema, IsConsistent) {
       if (resource.has_verb("watch")) EXPECT_FALSE(resource.columns.empty());
       for (const Subresource& sub : resource.subresources) {
         if (sub.kind.empty()) continue;
-        const std::string api_version = sub.group.empty()
-                                            ? std::string(sub.version)
-                                            : std::string(sub.group) + "/" + std::string(sub.version);
+        const std::string api_version =
+            sub.group.empty() ? std::string(sub.version)
+                              : std::string(sub.group) + "/" + std::string(sub.version);
         EXPECT_NE(find_root_type(api_version, sub.kind), nullptr) << sub.kind;
       }
     }
@@ -169,7 +172,10 @@ TEST(Schema, IsConsistent) {
 }
 
 TEST(Schema, KnowsItsNumbers) {
-  struct Case { std::string_view type, name; int number, outer; };
+  struct Case {
+    std::string_view type, name;
+    int number, outer;
+  };
   const Case cases[] = {
       {"core/v1.PodSpec", "containers", 2, 0},
       {"core/v1.PodSpec", "nodeName", 10, 0},
@@ -232,9 +238,9 @@ TEST(Schema, KnowsEnumsDefaultsAndPointers) {
               phase.value.enumeration->values.end());
   EXPECT_FALSE(field("core/v1.PodCondition", "type").value.enumeration->closed);
   // Of another package.
-  EXPECT_EQ(field("autoscaling/v2.HorizontalPodAutoscalerCondition", "status")
-                .value.enumeration->package,
-            "core/v1");
+  EXPECT_EQ(
+      field("autoscaling/v2.HorizontalPodAutoscalerCondition", "status").value.enumeration->package,
+      "core/v1");
 
   EXPECT_EQ(field("core/v1.ContainerPort", "protocol").default_json, "\"TCP\"");
   EXPECT_EQ(field("core/v1.ReplicationControllerSpec", "replicas").default_json, "1");
@@ -288,8 +294,8 @@ TEST(Resources, TellWhatDiscoveryNeeds) {
   EXPECT_EQ(resource_of<core::v1::Node>().storage_prefix, "minions");
   EXPECT_TRUE(resource_of<core::v1::Service>().create_on_update);
   EXPECT_FALSE(resource_of<core::v1::Namespace>().has_verb("deletecollection"));
-  EXPECT_FALSE(find_builtin("certificates.k8s.io", "v1alpha1", "clustertrustbundles")
-                   ->served_by_default);
+  EXPECT_FALSE(
+      find_builtin("certificates.k8s.io", "v1alpha1", "clustertrustbundles")->served_by_default);
   EXPECT_EQ(find_builtin("authentication.k8s.io", "v1", "tokenreviews")->verbs.size(), 1u);
   EXPECT_EQ(find_builtin("", "v1", "deployments"), nullptr);
   EXPECT_EQ(find_builtin("", "v1", "componentstatuses")->verbs.size(), 2u);

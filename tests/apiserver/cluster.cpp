@@ -103,6 +103,7 @@ std::shared_ptr<FakeExchange> TestCluster::begin(std::string method, std::string
   exchange->peer().has_certificate = !user.empty();
   exchange->peer().common_name = user;
   exchange->peer().organizations = groups;
+  exchange->peer().certificate_error = certificate_error;
   spawn(executor, [](ApiServer& api_server, std::shared_ptr<FakeExchange> held) -> Task<void> {
     co_await api_server.handle(*held);
     held->handled = true;

@@ -112,6 +112,7 @@ class TestCluster {
 
   std::string user = "admin";
   std::vector<std::string> groups = {"system:masters"};
+  std::string certificate_error;  // What TLS had against the certificate.
 
  private:
   template <class T>

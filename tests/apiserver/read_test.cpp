@@ -67,8 +67,9 @@ TEST(List, IsCompressedOnlyIfItIsLongAndTheClientWantsIt) {
   TestCluster cluster;
   ASSERT_EQ(cluster.post(kMaps, config_map("short")).code, 201);
   const std::string other = "/api/v1/namespaces/other/configmaps";
-  ASSERT_EQ(cluster.post("/api/v1/namespaces",
-                         R"({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"other"}})")
+  ASSERT_EQ(cluster
+                .post("/api/v1/namespaces",
+                      R"({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"other"}})")
                 .code,
             201);
   ASSERT_EQ(
@@ -175,6 +176,8 @@ TEST(List, RefusesOptionsThatDoNotFit) {
        "resourceVersionMatch is forbidden unless resourceVersion is provided"},
       {"?resourceVersion=999999", 504, "Timeout: Too large resource version: 999999, current: "},
       {"?labelSelector=a%20b%20c", 400, "unable to parse requirement"},
+      {"?timeout=soon", 400,
+       "invalid timeout specified in the request URL - time: invalid duration \"soon\""},
       {"?limit=x", 400, "strconv.ParseInt: parsing \"x\": invalid syntax"},
   };
   TestCluster cluster;
@@ -256,6 +259,10 @@ TEST(Routes, AnswerWhatIsNoResource) {
     const auto answer = cluster.get(c.target);
     EXPECT_EQ(answer.code, c.code);
     EXPECT_EQ(answer.body, c.body);
+  }
+  const std::string paths = cluster.get("/").body;
+  for (const std::string_view path : {"/healthz", "/livez", "/metrics", "/readyz", "/version"}) {
+    EXPECT_NE(paths.find("\"" + std::string(path) + "\""), std::string::npos) << paths;
   }
   EXPECT_EQ(cluster.get("/version").text({"minor"}), "36");
   EXPECT_EQ(cluster.get("/version/").text({"minor"}), "36");

@@ -55,6 +55,14 @@ TEST(Create, CountsGenerationsWhereTheKindHasThem) {
   EXPECT_EQ(labelled.json.at("metadata").at("generation"), api::Document(1));
   const auto scaled = cluster.patch(deployments + "/d", R"({"spec":{"replicas":3}})");
   EXPECT_EQ(scaled.json.at("metadata").at("generation"), api::Document(2));
+  // A deployment's annotations are its replica sets' too, unless its controller writes them.
+  const std::string annotations = R"({"metadata":{"annotations":{"x":"y"}}})";
+  const auto noted = cluster.patch(deployments + "/d/status", annotations);
+  EXPECT_EQ(noted.text({"metadata", "annotations", "x"}), "y");
+  EXPECT_EQ(noted.json.at("metadata").at("generation"), api::Document(2));
+  const auto annotated =
+      cluster.patch(deployments + "/d", R"({"metadata":{"annotations":{"x":"z"}}})");
+  EXPECT_EQ(annotated.json.at("metadata").at("generation"), api::Document(3));
 }
 
 TEST(Create, RefusesBadInputInUpstreamsWords) {

@@ -8,6 +8,8 @@
 #include "api/codec/json.h"
 #include "api/defaulting/defaulting.h"
 #include "apiserver/registry/registry.h"
+#include "base/base64.h"
+#include "pki/certificate.h"
 
 namespace keelson::apiserver::testing {
 namespace {
@@ -19,6 +21,15 @@ struct Base {
   std::string_view group, version, plural;
   std::string rest;  // Members besides apiVersion, kind and metadata.
 };
+
+// A request that is signed by its own key, as base64.
+std::string certificate_request() {
+  const auto key = pki::make_key();
+  EXPECT_TRUE(key);
+  const auto pem = pki::make_request(*key, {.common_name = "jane"});
+  EXPECT_TRUE(pem);
+  return base64_encode(*pem);
+}
 
 const Base& base_of(std::string_view kind) {
   const std::string workload = R"("spec":{"selector":{"matchLabels":{"app":"web"}},"template":)" +
@@ -86,6 +97,10 @@ const Base& base_of(std::string_view kind) {
        {"autoscaling", "v2", "horizontalpodautoscalers",
         R"("spec":{"scaleTargetRef":{"kind":"Deployment","name":"web"},"maxReplicas":3})"}},
       {"RuntimeClass", {"node.k8s.io", "v1", "runtimeclasses", R"("handler":"runc")"}},
+      {"CertificateSigningRequest",
+       {"certificates.k8s.io", "v1", "certificatesigningrequests",
+        R"("spec":{"signerName":"example.com/signer","usages":["client auth"],"request":")" +
+            certificate_request() + "\"}"}},
       {"StorageClass",
        {"storage.k8s.io", "v1", "storageclasses", R"("provisioner":"example.com/disk")"}},
   };
@@ -158,6 +173,10 @@ Texts validated_subresource_update(const api::Document& now, const api::Document
 
 void prepare_for_create(api::Document& object) {
   strategy_of(object).prepare_for_create(object, CallContext{});
+}
+
+void prepare_for_status_update(api::Document& now, const api::Document& before) {
+  strategy_of(now).prepare_for_status_update(now, before);
 }
 
 void expect_refused(std::string_view kind, const std::vector<BadObject>& table) {

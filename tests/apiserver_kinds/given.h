@@ -28,8 +28,9 @@ Texts validated_status_update(const api::Document& now, const api::Document& bef
 Texts validated_subresource_update(const api::Document& now, const api::Document& before,
                                    std::string_view subresource);
 
-// As the registry does for a new object.
+// As the registry does for a new object, and for an update of /status.
 void prepare_for_create(api::Document& object);
+void prepare_for_status_update(api::Document& now, const api::Document& before);
 
 struct BadObject {
   std::string_view patch;

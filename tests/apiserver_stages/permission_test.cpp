@@ -2,8 +2,8 @@
 // Admission plugins that ask who writes.
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "pki/certificate.h"
-#include "pki/digest.h"
 #include "standard_cluster.h"
 
 namespace keelson::apiserver {
@@ -134,8 +134,120 @@ TEST(NodeRestriction, LetsNodesChangeOnlyThemselves) {
   EXPECT_EQ(cluster.patch(pods + "on-two/status", failed).code, 403);
   EXPECT_EQ(cluster.remove(pods + "on-two").code, 403);
   EXPECT_EQ(cluster.post("/api/v1/namespaces/default/pods", pod_json("new")).text({"message"}),
-            "pods \"new\" is forbidden: node \"one\" can only create pods with "
-            "\"kubernetes.io/config.mirror\" annotation set");
+            "pods \"new\" is forbidden: pod does not have \"kubernetes.io/config.mirror\" "
+            "annotation, node \"one\" can only create mirror pods");
+}
+
+// The nodes one and two, each with a pod; node one asks.
+class NodePods : public testing::Test {
+ protected:
+  NodePods() {
+    cluster.add_account("default");
+    for (const std::string name : {"one", "two"}) {
+      cluster.add("/api/v1/nodes",
+                  R"({"apiVersion":"v1","kind":"Node","metadata":{"name":")" + name + "\"}}");
+      cluster.add(pods, pod_json("on-" + name, R"(,"nodeName":")" + name + "\""));
+    }
+    uid = cluster.get("/api/v1/nodes/one").text({"metadata", "uid"});
+    cluster.become("system:node:one", {"system:nodes"});
+  }
+
+  // Of what a node shows of its own accord.
+  std::string mirror(const std::string& spec, const std::string& owners) const {
+    return pod_json(
+        "m", R"(,"nodeName":"one")" + spec,
+        R"(,"annotations":{"kubernetes.io/config.mirror":"x"},"ownerReferences":[)" + owners + "]");
+  }
+  std::string owner(const std::string& more = R"(,"controller":true)") const {
+    return R"({"apiVersion":"v1","kind":"Node","name":"one","uid":")" + uid + "\"" + more + "}";
+  }
+  std::string refusal(const std::string& pod) {
+    return std::string(cluster.post(pods, pod).text({"message"}));
+  }
+
+  StandardCluster cluster;
+  std::string uid;
+  const std::string pods = "/api/v1/namespaces/default/pods";
+};
+
+TEST_F(NodePods, OfANodesOwnMakingReferToNothing) {
+  struct Case {
+    std::string spec, why;
+  };
+  const std::string env = R"(,"initContainers":[{"name":"i","image":"i",)";
+  const std::string node = "node \"one\" can not create pods that reference ";
+  const Case cases[] = {
+      {env + R"("envFrom":[{"secretRef":{"name":"top"}}]}])",
+       "a mirror pod may not reference secrets"},
+      {env + R"("env":[{"name":"A","valueFrom":{"secretKeyRef":{"name":"top","key":"k"}}}]}])",
+       "a mirror pod may not reference secrets"},
+      {R"(,"imagePullSecrets":[{"name":"top"}])", "a mirror pod may not reference secrets"},
+      {R"(,"volumes":[{"name":"v","csi":{"driver":"d","nodePublishSecretRef":{"name":"top"}}}])",
+       "a mirror pod may not reference secrets"},
+      {R"(,"serviceAccountName":"top")", "a mirror pod may not reference service accounts"},
+      {env + R"("envFrom":[{"configMapRef":{"name":"map"}}]}])", node + "configmaps"},
+      {R"(,"volumes":[{"name":"v","projected":{"sources":[{"configMap":{"name":"map"}}]}}])",
+       node + "configmaps"},
+      {R"(,"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"c"}}])",
+       node + "persistentvolumeclaims"},
+      {R"(,"volumes":[{"name":"v","ephemeral":{"volumeClaimTemplate":{"spec":{
+           "accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}}}])",
+       node + "persistentvolumeclaims"},
+      {R"(,"resourceClaims":[{"name":"r","resourceClaimName":"c"}])", node + "resourceclaims"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.spec);
+    EXPECT_EQ(refusal(mirror(c.spec, owner())), "pods \"m\" is forbidden: " + c.why);
+  }
+  EXPECT_EQ(cluster.post(pods, mirror("", owner())).code, 201);
+}
+
+TEST_F(NodePods, OfANodesOwnMakingBelongToIt) {
+  const std::string other =
+      R"({"apiVersion":"v1","kind":"Node","name":"two","uid":"u","controller":true})";
+  const std::string forbidden = "pods \"m\" is forbidden: node ";
+  const std::string no_owner =
+      forbidden + "\"one\" can only create pods with an owner reference set to itself";
+
+  EXPECT_EQ(refusal(mirror("", "")), no_owner);
+  EXPECT_EQ(refusal(mirror("", other)), no_owner);
+  EXPECT_EQ(refusal(mirror("", owner() + "," + other)),
+            forbidden + "\"one\" can only create pods with a single owner reference set to itself");
+  EXPECT_EQ(
+      refusal(mirror("", owner(""))),
+      forbidden + "\"one\" can only create pods with a controller owner reference set to itself");
+  EXPECT_EQ(refusal(mirror("", owner(R"(,"controller":true,"blockOwnerDeletion":true)"))),
+            forbidden + "\"one\" must not set blockOwnerDeletion on an owner reference");
+  const std::string right = uid;
+  uid = "another";
+  EXPECT_EQ(refusal(mirror("", owner())),
+            forbidden + "one UID mismatch: expected another got " + right);
+}
+
+TEST_F(NodePods, KeepTheirLabelsAndClaims) {
+  const std::string status = pods + "/on-one/status";
+
+  EXPECT_EQ(cluster.patch(status, R"({"metadata":{"labels":{"app":"web"}}})").text({"message"}),
+            "pods \"on-one\" is forbidden: node \"one\" cannot update labels through pod status");
+  EXPECT_EQ(cluster
+                .patch(status, R"({"status":{"resourceClaimStatuses":[
+                       {"name":"r","resourceClaimName":"c"}]}})")
+                .text({"message"}),
+            "pods \"on-one\" is forbidden: node \"one\" cannot update resource claim statues");
+  EXPECT_EQ(cluster.patch(status, R"({"status":{"message":"fine"}})").code, 200);
+}
+
+TEST_F(NodePods, OfOthersAreNotEvicted) {
+  const auto evict = [&](const std::string& name) {
+    return cluster.post(
+        pods + "/" + name + "/eviction",
+        R"({"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":")" + name + "\"}}");
+  };
+
+  EXPECT_EQ(evict("on-two").text({"message"}),
+            "pods \"on-two\" is forbidden: node one can only evict pods with spec.nodeName set to "
+            "itself");
+  EXPECT_EQ(evict("on-one").code, 201);
 }
 
 std::string signing_request(const std::string& name, const std::string& organization) {
@@ -146,7 +258,7 @@ std::string signing_request(const std::string& name, const std::string& organiza
              "metadata":{"name":")" +
          name + R"("},"spec":{"signerName":"kubernetes.io/kube-apiserver-client",
              "usages":["client auth"],"username":"somebody","request":")" +
-         pki::base64(pem) + "\"}}";
+         base64_encode(pem) + "\"}}";
 }
 
 TEST(CertificateAdmission, LetsNobodyBecomeAMaster) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "api/core/v1.h"
 #include "apiserver/authz/rbac_policy.h"
 #include "apiserver/authz/rbac_rules.h"
 #include "standard_cluster.h"
@@ -314,6 +315,122 @@ TEST(NodeAuthorizer, GivesNodesWhatTheirPodsReferTo) {
     SCOPED_TRACE(c.user.name + ": " + c.action);
     EXPECT_EQ(cluster.may(c.user, c.action), c.allowed);
   }
+}
+
+TEST(NodeAuthorizer, ShowsANodeOnlyItselfAndItsPods) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+  cluster.add("/api/v1/namespaces/default/pods", pod_json("here", R"(,"nodeName":"one")"));
+  cluster.add("/api/v1/namespaces/default/pods", pod_json("there", R"(,"nodeName":"two")"));
+  const User one = user("system:node:one", {"system:nodes"});
+  struct Case {
+    std::string action;
+    bool allowed;
+  };
+  const Case cases[] = {
+      {"get - nodes - one", true},
+      {"get - nodes - two", false},
+      {"list - nodes - -", false},
+      {"watch - nodes - one metadata.name=one", true},
+      {"create - nodes - -", true},
+      {"delete - nodes - one", false},
+      {"get - nodes/status - one", false},
+      {"get - nodes/proxy - one", false},
+      {"get - pods default here", true},
+      {"get - pods default there", false},
+      {"get - pods default none", false},
+      {"list - pods - -", false},
+      {"list - pods - - spec.nodeName=one", true},
+      {"watch - pods - - spec.nodeName=one,status.phase!=Failed", true},
+      {"watch - pods - - spec.nodeName=two", false},
+      {"list - pods - - spec.nodeName!=one", false},
+      {"watch - pods default here metadata.name=here", true},
+      {"watch - pods default there metadata.name=there", false},
+      {"deletecollection - pods default - spec.nodeName=one", false},
+      {"update - pods default here", false},
+      {"patch - pods/status default here", true},
+      {"get - pods/log default here", false},
+      {"create - pods/exec default here", false},
+      {"create - pods/binding default here", false},
+      {"create - pods/eviction default here", true},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.action);
+    EXPECT_EQ(cluster.may(one, c.action), c.allowed);
+  }
+}
+
+TEST(NodeAuthorizer, JudgesListsByWhatTheySelect) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+  cluster.add("/api/v1/namespaces/default/pods", pod_json("here", R"(,"nodeName":"one")"));
+  cluster.add("/api/v1/namespaces/default/pods", pod_json("there", R"(,"nodeName":"two")"));
+  const auto client = cluster.server->make_client(user("system:node:one", {"system:nodes"}));
+  cluster.become("system:node:one", {"system:nodes"});
+
+  const auto own = cluster.get("/api/v1/pods?fieldSelector=spec.nodeName%3Done");
+  const auto all = cluster.get("/api/v1/pods");
+  const auto in_process = cluster.run(
+      client->list(api::resource_of<core::v1::Pod>(), "", {.field_selector = "spec.nodeName=one"}));
+  const auto all_in_process = cluster.run(client->list(api::resource_of<core::v1::Pod>(), "", {}));
+
+  ASSERT_EQ(own.code, 200) << own.body;
+  EXPECT_EQ(own.json.at("items").as_array().size(), 1U);
+  EXPECT_EQ(all.code, 403);
+  EXPECT_EQ(
+      all.text({"message"}),
+      "pods is forbidden: User \"system:node:one\" cannot list resource \"pods\" in API group "
+      "\"\" at the cluster scope: can only list/watch pods with spec.nodeName field selector");
+  EXPECT_EQ(cluster.get("/api/v1/nodes/two").text({"message"}),
+            "nodes \"two\" is forbidden: User \"system:node:one\" cannot get resource \"nodes\" in "
+            "API group \"\" at the cluster scope: node 'one' cannot read 'two', only its own Node "
+            "object");
+  EXPECT_TRUE(in_process.has_value());
+  EXPECT_FALSE(all_in_process.has_value());
+  // Allowed by the name in the path, so nothing else may come.
+  EXPECT_EQ(cluster
+                .get("/api/v1/watch/namespaces/default/pods/here"
+                     "?fieldSelector=metadata.namespace%3Ddefault")
+                .text({"message"}),
+            "fieldSelector metadata.name doesn't match requested name");
+}
+
+TEST(NodeAuthorizer, IsAskedWithASelectorToo) {
+  StandardCluster cluster;
+  const auto allowed = [&](const std::string& selector) {
+    const auto answer = cluster.post(
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+        R"({"apiVersion":"authorization.k8s.io/v1","kind":"SubjectAccessReview","spec":{
+            "user":"system:node:one","groups":["system:nodes"],"resourceAttributes":{
+            "verb":"list","resource":"pods","version":"v1")" +
+            selector + "}}}");
+    EXPECT_EQ(answer.code, 201) << answer.body;
+    return answer.json.at("status").at("allowed").as_bool();
+  };
+  const auto required = [](const std::string& op, const std::string& node) {
+    return R"(,"fieldSelector":{"requirements":[{"key":"spec.nodeName","operator":")" + op +
+           R"(","values":[")" + node + R"("]}]})";
+  };
+
+  EXPECT_FALSE(allowed(""));
+  EXPECT_TRUE(allowed(required("In", "one")));
+  EXPECT_FALSE(allowed(required("In", "two")));
+  EXPECT_FALSE(allowed(required("NotIn", "one")));
+  EXPECT_TRUE(allowed(R"(,"fieldSelector":{"rawSelector":"spec.nodeName=one"})"));
+}
+
+TEST(NodeAuthorizer, GivesNothingForAMirrorPod) {
+  StandardCluster cluster;
+  cluster.add("/api/v1/namespaces/default/pods",
+              pod_json("static", R"(,"nodeName":"one","volumes":[
+                {"name":"m","configMap":{"name":"map"}},
+                {"name":"p","persistentVolumeClaim":{"claimName":"claim"}}])",
+                       R"(,"annotations":{"kubernetes.io/config.mirror":"x"})"));
+  const User one = user("system:node:one", {"system:nodes"});
+
+  EXPECT_FALSE(cluster.may(one, "get - configmaps default map"));
+  EXPECT_FALSE(cluster.may(one, "get - persistentvolumeclaims default claim"));
+  EXPECT_TRUE(cluster.may(one, "get - pods default static"));
 }
 
 }  // namespace

@@ -137,6 +137,16 @@ TEST(ServiceAccountToken, OfAnotherKeyOrBrokenIsRefused) {
   }
 }
 
+TEST(ServiceAccountToken, IsGoodBesideABadCertificate) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+  const std::string token = issue(cluster);
+  cluster.certificate_error = "unknown authority";
+
+  EXPECT_EQ(cluster.get_with_token(kProbe, token).code, 200);
+  EXPECT_EQ(cluster.get_with_token(kProbe, "x").code, 401);
+}
+
 TEST(TokenRequest, RefusesWhatCannotBeBound) {
   StandardCluster cluster;
   cluster.add_account("default");
@@ -173,17 +183,61 @@ TEST(TokenRequest, GivesANodeTokensOfItsOwnPodsOnly) {
   cluster.add_account("default");
   cluster.add("/api/v1/namespaces/default/pods", pod_json("here", R"(,"nodeName":"one")"));
   cluster.add("/api/v1/namespaces/default/pods", pod_json("there", R"(,"nodeName":"two")"));
+  const auto bound = [&](const std::string& name) {
+    const auto pod = cluster.get("/api/v1/namespaces/default/pods/" + name);
+    return bound_to_pod(name, std::string(pod.text({"metadata", "uid"})));
+  };
+  const std::string here = bound("here"), there = bound("there");
   cluster.become("system:node:one", {"system:nodes"});
   const auto ask = [&](const std::string& spec) {
     return cluster.post(token_path("default"), token_request(spec));
   };
 
-  EXPECT_EQ(ask(bound_to_pod("here")).code, 201);
-  EXPECT_EQ(ask(bound_to_pod("there")).text({"message"}),
+  EXPECT_EQ(ask(here).code, 201);
+  EXPECT_EQ(ask(there).text({"message"}),
             "serviceaccounts \"default\" is forbidden: node requested token bound to a pod "
             "scheduled on a different node");
+  EXPECT_EQ(ask(bound_to_pod("here")).text({"message"}),
+            "serviceaccounts \"default\" is forbidden: node requested token with a pod binding "
+            "without a uid");
   EXPECT_EQ(ask("").text({"message"}),
             "serviceaccounts \"default\" is forbidden: node requested token not bound to a pod");
+}
+
+TEST(TokenRequest, GivesANodeOnlyTheAudiencesThatThePodAsksFor) {
+  StandardCluster cluster;
+  cluster.add_account("default");
+  cluster.add(
+      "/apis/storage.k8s.io/v1/csidrivers",
+      R"({"apiVersion":"storage.k8s.io/v1","kind":"CSIDriver","metadata":{"name":"driver.example"},
+                  "spec":{"tokenRequests":[{"audience":"storage"}]}})");
+  cluster.add("/api/v1/namespaces/default/pods", pod_json("web", R"(,"nodeName":"one","volumes":[
+      {"name":"t","projected":{"sources":[{"serviceAccountToken":{"audience":"vault","path":"t"}}]}},
+      {"name":"d","csi":{"driver":"driver.example"}}])"));
+  cluster.add("/api/v1/namespaces/default/pods",
+              pod_json("bare", R"(,"nodeName":"one","automountServiceAccountToken":false)"));
+  const auto uid_of = [&](const std::string& name) {
+    const auto pod = cluster.get("/api/v1/namespaces/default/pods/" + name);
+    return std::string(pod.text({"metadata", "uid"}));
+  };
+  const std::string web = bound_to_pod("web", uid_of("web"));
+  const std::string bare = bound_to_pod("bare", uid_of("bare"));
+  cluster.become("system:node:one", {"system:nodes"});
+  const auto ask = [&](const std::string& bound, const std::string& audiences) {
+    return cluster.post(token_path("default"),
+                        token_request(bound + R"(,"audiences":[)" + audiences + "]"));
+  };
+
+  EXPECT_EQ(ask(web, R"("vault")").code, 201);
+  EXPECT_EQ(ask(web, R"("storage")").code, 201);
+  EXPECT_EQ(ask(web, "").code, 201);
+  EXPECT_EQ(ask(web, R"("https://kubernetes.default.svc.cluster.local")").code, 201);
+  EXPECT_EQ(ask(web, R"("bank")").text({"message"}),
+            "serviceaccounts \"default\" is forbidden: audience \"bank\" not found in pod spec "
+            "volume, system:node:one is not authorized to request tokens for this audience");
+  EXPECT_EQ(ask(web, R"("vault","storage")").text({"message"}),
+            "serviceaccounts \"default\" is forbidden: node may only request 0 or 1 audiences");
+  EXPECT_EQ(ask(bare, "").code, 403);
 }
 
 TEST(TokenRequest, OfAPodLastsLongerThanItSays) {

@@ -73,6 +73,7 @@ bool StandardCluster::may(const User& who, const std::string& action) const {
     }
     info.namespace_ = word();
     info.name = word();
+    info.field_selector = api::FieldSelector::parse(word()).value();
   }
   return server->authorizer().authorize(who, info).allowed;
 }

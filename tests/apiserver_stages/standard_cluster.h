@@ -20,8 +20,8 @@ class StandardCluster final : public TestCluster {
   void add_account(const std::string& namespace_, const std::string& name = "default",
                    const std::string& more = {});
   void add(const std::string& target, const std::string& body);
-  // Whether `user` may do that; "get /path" or "verb group resource/subresource namespace name",
-  // with "-" for what is empty.
+  // Whether `user` may do that; "get /path" or "verb group resource/subresource namespace name
+  // fields", with "-" for what is empty; fields, a selector, may be left out.
   bool may(const User& who, const std::string& action) const;
 };
 

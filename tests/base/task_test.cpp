@@ -158,11 +158,11 @@ TEST(SerialExecutor, RunsPostedWorkInOrder) {
 }
 
 TEST(Status, InvalidListsItsCauses) {
-  const Status status = Status::invalid(
-      "apps", "Deployment", "web",
-      {{"FieldValueRequired", "Required value", "spec.selector"},
-       {"FieldValueInvalid", "Invalid value: -1: must be greater than or equal to 0",
-        "spec.replicas"}});
+  const Status status =
+      Status::invalid("apps", "Deployment", "web",
+                      {{"FieldValueRequired", "Required value", "spec.selector"},
+                       {"FieldValueInvalid",
+                        "Invalid value: -1: must be greater than or equal to 0", "spec.replicas"}});
 
   EXPECT_EQ(status.code(), 422);
   EXPECT_EQ(status.message(),

@@ -332,6 +332,9 @@ Result<ObjectPtr> FakeApi::do_update(const Resource& resource, const ObjectKey& 
   if (options.subresource == "status") {
     json::value merged = before;
     keep(merged.as_object(), next, "status");
+    for (const auto field : {"annotations", "finalizers"}) {
+      keep(metadata_of(merged), metadata_of(object), field);
+    }
     object = std::move(merged);
   } else {
     if (resource.find_subresource("status")) keep(next, before.as_object(), "status");

@@ -117,7 +117,7 @@ TEST_F(KubeconfigTest, WritesWhatItReadsForItsOwnerAlone) {
 
   ASSERT_TRUE(write_kubeconfig(path, connection, "keelson", "admin"));
 
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   const auto read = load_kubeconfig(path);

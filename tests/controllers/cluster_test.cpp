@@ -114,6 +114,26 @@ TEST_F(GarbageCollectorTest, RemovesWhatIsBornWithAnOwnerThatIsGone) {
   EXPECT_FALSE(exists("late"));
 }
 
+TEST_F(GarbageCollectorTest, KeepsWhatGetsAnotherOwnerWhileItLooks) {
+  const auto first = add("first"), second = add("second");
+  add("child", {owned_by(first)});
+  start(make_garbage_collector);
+
+  // Between the look at the owner and the deletion, both of which let other work run first.
+  spawn(executor, [](client::FakeApi* server, meta::v1::OwnerReference owner) -> Task<void> {
+    while (server->calls({.verb = "get"}) == 0) co_await yield_now();
+    server->change<ConfigMap>(
+        key("child"), [&](ConfigMap& map) { map.metadata.ownerReferences.push_back(owner); });
+  }(&api, owned_by(second)));
+  api.erase<ConfigMap>(key("first"));
+  settle();
+
+  ASSERT_TRUE(exists("child"));
+  const auto& left = api.must_get<ConfigMap>(key("child")).metadata.ownerReferences;
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].name, "second");
+}
+
 TEST_F(GarbageCollectorTest, KeepsWhatAnotherOwnerStillHolds) {
   const auto first = add("first"), second = add("second");
   add("child", {owned_by(first), owned_by(second)});

@@ -13,11 +13,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto body = co_await exchange.read_body(1024);
     (void)co_await exchange.respond({.status = body ? 200 : body.error().code()});
   };
-  spawn(executor,
-        [](std::unique_ptr<net::Stream> stream, net::HttpHandler* answer, bool* done) -> Task<void> {
-          co_await net::serve_http_connection(std::move(stream), *answer, {});
-          *done = true;
-        }(std::move(server), &handler, &ended));
+  spawn(
+      executor,
+      [](std::unique_ptr<net::Stream> stream, net::HttpHandler* answer, bool* done) -> Task<void> {
+        co_await net::serve_http_connection(std::move(stream), *answer, {});
+        *done = true;
+      }(std::move(server), &handler, &ended));
   spawn(executor, [](net::Stream* stream, std::string bytes) -> Task<void> {
     (void)co_await stream->write(bytes);
     (void)co_await stream->shutdown_write();

@@ -49,6 +49,21 @@ def wait(condition, what, seconds=30, period=0.2):
         time.sleep(period)
 
 
+def tail(path):
+    """The last lines of a log."""
+    try:
+        with open(path, errors="replace") as log:
+            return "".join(log.readlines()[-40:])
+    except OSError:
+        return ""
+
+
+def findings(path):
+    """What sanitizers wrote into a log, also before a kill -9."""
+    with open(path, errors="replace") as log:
+        return [line.strip() for line in log if "Sanitizer: " in line or ": runtime error: " in line]
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -174,16 +189,10 @@ class Server:
             return None
 
     def tail(self):
-        try:
-            with open(os.path.join(self.folder, "log"), errors="replace") as log:
-                return "".join(log.readlines()[-40:])
-        except OSError:
-            return ""
+        return tail(os.path.join(self.folder, "log"))
 
     def findings(self):
-        """What sanitizers wrote into the log, also before a kill -9."""
-        with open(os.path.join(self.folder, "log"), errors="replace") as log:
-            return [line.strip() for line in log if "Sanitizer: " in line or ": runtime error: " in line]
+        return findings(os.path.join(self.folder, "log"))
 
     def clean(self):
         if self.process and self.process.poll() is None:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The integration tier: a real API server on a port, driven by every kubectl that is installed and by
-the official client libraries, and fed with what it must refuse.
+the official client libraries, and fed with what it must refuse; and the components, each a program.
 
 usage: run.py KEELSON [--only TEXT]
 Prints "ok - NAME" or "FAILED - NAME" for each check and ends with 1 if any failed.
@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import checks_bad_bytes  # noqa: E402
 import checks_bad_input  # noqa: E402
 import checks_clients  # noqa: E402
+import checks_components  # noqa: E402
 import checks_kubectl  # noqa: E402
 import checks_server  # noqa: E402
 from harness import (Cluster, Kubectl, Report, Server, applicable, equal, kubectls,  # noqa: E402
@@ -43,6 +44,7 @@ def run(report, server):
     for check in checks_bad_bytes.CHECKS + checks_server.ALONE:
         report.check(title(check), in_namespace, check, server, default)
     report.check("SIGTERM ends the server in good order", lambda: equal(server.stop(), 0, "the exit code"))
+    checks_components.check(report, server.program, default)
     if server.sanitized:
         report.check("the sanitizers found nothing", lambda: equal(server.findings(), [], "their findings"))
 

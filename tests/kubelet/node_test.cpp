@@ -19,10 +19,14 @@ TEST(PressureGauge, HoldsAPressureForItsTransitionPeriod) {
   low.memory_available_bytes = 99;
   well.memory_available_bytes = 100;
 
-  EXPECT_FALSE(gauge.observe(well, kStart).memory);
-  EXPECT_TRUE(gauge.observe(low, kStart + 10s).memory);
-  EXPECT_TRUE(gauge.observe(well, kStart + 5min).memory);
-  EXPECT_FALSE(gauge.observe(well, kStart + 5min + 10s).memory);
+  EXPECT_FALSE(gauge.observe(well, kStart).held.memory);
+  const auto pressed = gauge.observe(low, kStart + 10s);
+  EXPECT_TRUE(pressed.held.memory);
+  EXPECT_TRUE(pressed.now.memory);
+  const auto relieved = gauge.observe(well, kStart + 5min);
+  EXPECT_TRUE(relieved.held.memory);
+  EXPECT_FALSE(relieved.now.memory);
+  EXPECT_FALSE(gauge.observe(well, kStart + 5min + 10s).held.memory);
 }
 
 TEST(PressureGauge, WatchesSpaceAndInodesOfBothFileSystems) {
@@ -33,7 +37,7 @@ TEST(PressureGauge, WatchesSpaceAndInodesOfBothFileSystems) {
   usage.inodes = 100;
   usage.inodes_free = 50;
   const auto pressed = [](const MachineUsage& u) {
-    return PressureGauge(EvictionThresholds{}).observe(u, kStart).disk;
+    return PressureGauge(EvictionThresholds{}).observe(u, kStart).now.disk;
   };
   EXPECT_FALSE(pressed(usage));
   auto changed = usage;
@@ -194,60 +198,17 @@ TEST(ImageImport, TakesWhatIsNotThereYet) {
   EXPECT_EQ(imported, 3) << "the same name for another image";
 }
 
-// A disk that is nearly full.
-class FullHost final : public PodHost {
- public:
-  MachineInfo machine() override { return hollow_.machine(); }
-  Result<MachineUsage> usage() override {
-    MachineUsage usage;
-    usage.memory_available_bytes = 1LL << 40;
-    usage.disk_bytes = usage.disk_available_bytes = 1LL << 30;
+TEST_F(KubeletTest, RemovesUnusedImagesWhenTheirDiskIsFull) {
+  host.on_usage([&] {
+    auto usage = host.unused();
     usage.image_disk_bytes = 1LL << 30;
     usage.image_disk_available_bytes = 170LL << 20;
     return usage;
-  }
-  Task<Result<VolumePaths>> prepare(PodPtr pod, NodeValues node) override {
-    return hollow_.prepare(std::move(pod), std::move(node));
-  }
-  Task<Result<void>> release(std::string uid) override { return hollow_.release(std::move(uid)); }
-  std::vector<std::string> prepared_pods() override { return {}; }
-  Result<std::string> cgroup_parent(const v1::Pod&) override { return std::string(); }
-  std::string log_dir(const v1::Pod&) override { return {}; }
-  Result<void> make_log_dir(const v1::Pod&, const v1::Container&) override { return {}; }
-  void link_log(const v1::Pod&, const std::string&, const std::string&,
-                const std::string&) override {}
-  void remove_log(const std::string&, const std::string&) override {}
-  void remove_logs(const v1::Pod&) override {}
-  Result<std::vector<cri::v1::Mount>> mounts(const MountInputs& in) override {
-    return hollow_.mounts(in);
-  }
-  std::string resolv_conf() override { return {}; }
-  Task<Result<HttpAnswer>> http_get(HttpProbe probe) override {
-    return hollow_.http_get(std::move(probe));
-  }
-  Task<Result<void>> tcp_connect(std::string address, std::uint16_t port, Duration t) override {
-    return hollow_.tcp_connect(std::move(address), port, t);
-  }
-  Task<Result<bool>> grpc_health(std::string a, std::uint16_t p, std::string s,
-                                 Duration t) override {
-    return hollow_.grpc_health(std::move(a), p, std::move(s), t);
-  }
-
- private:
-  HollowHost hollow_{MachineInfo{.cpus = 2, .memory_bytes = 4LL << 30, .disk_bytes = 1LL << 30}};
-};
-
-TEST_F(KubeletTest, RemovesUnusedImagesWhenTheirDiskIsFull) {
-  FullHost full;
+  });
   for (const char* name : {"web:1", "old:1", "older:1"}) runtime.add_image(name);
   options.image_gc = {
       .high_threshold_percent = 80, .low_threshold_percent = 10, .minimum_age = 2min};
-  kubelet = std::make_unique<Kubelet>(options, KubeletDeps{.client = api,
-                                                           .executor = executor,
-                                                           .runtime = runtime,
-                                                           .host = full,
-                                                           .random = *random});
-  kubelet->start();
+  start();
   api.add(make_pod("web"));
   ASSERT_TRUE(until([&] { return is_ready(); }, 5s));
   EXPECT_EQ(runtime.calls("RemoveImage"), 0);
@@ -258,7 +219,6 @@ TEST_F(KubeletTest, RemovesUnusedImagesWhenTheirDiskIsFull) {
   const auto& images = api.must_get<v1::Node>({"", "node-1"}).status.images;
   ASSERT_EQ(images.size(), 1u);
   EXPECT_EQ(images[0].names, std::vector<std::string>{"web:1"});
-  stop();
 }
 
 }  // namespace

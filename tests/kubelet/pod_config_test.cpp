@@ -117,6 +117,36 @@ TEST(Resources, DecideWhomTheKernelKillsFirst) {
   EXPECT_EQ(oom_score_adjust(pod, container, kMemory), -997);
 }
 
+TEST(Resources, OfThePodAsAWholeLimitContainersThatHaveNone) {
+  auto pod = make_pod("web", {make_container("main"), make_container("side")});
+  pod.spec.resources.emplace().limits = {{"cpu", api::Quantity::of("1")},
+                                         {"memory", api::Quantity::of("256Mi")}};
+  pod.spec.containers[1].resources.limits = {{"memory", api::Quantity::of("64Mi")}};
+
+  const auto whole = pod_resources(pod, true);
+  const auto main = container_resources(pod, pod.spec.containers[0], {});
+  const auto side = container_resources(pod, pod.spec.containers[1], {});
+
+  EXPECT_EQ(whole.memory_limit_in_bytes(), 256LL << 20);
+  EXPECT_EQ(whole.cpu_quota(), 100'000);
+  EXPECT_EQ(main.memory_limit_in_bytes(), 256LL << 20);
+  EXPECT_EQ(main.cpu_quota(), 100'000);
+  EXPECT_EQ(side.memory_limit_in_bytes(), 64LL << 20) << "its own goes first";
+  EXPECT_EQ(side.cpu_quota(), 100'000);
+
+  pod.spec.resources.reset();
+  EXPECT_EQ(pod_resources(pod, true).memory_limit_in_bytes(), 0) << "one has no limit";
+  EXPECT_EQ(container_resources(pod, pod.spec.containers[0], {}).memory_limit_in_bytes(), 0);
+}
+
+TEST(Resources, HaveAContainerDieAsAWholeWhereTheKernelCan) {
+  const auto pod = make_pod("web");
+  const auto unified = container_resources(pod, pod.spec.containers[0], {.unified_cgroups = true});
+  ASSERT_EQ(unified.unified().size(), 1u);
+  EXPECT_EQ(unified.unified().at("memory.oom.group"), "1");
+  EXPECT_EQ(container_resources(pod, pod.spec.containers[0], {}).unified().size(), 0u);
+}
+
 TEST(ContainerConfig, CarriesWhatTheNextKubeletNeeds) {
   auto pod = make_pod("web");
   pod.metadata.uid = "u-1";
@@ -132,7 +162,8 @@ TEST(ContainerConfig, CarriesWhatTheNextKubeletNeeds) {
                                              .options = {},
                                              .instance = 3,
                                              .image_ref = "sha256:1",
-                                             .environment = {{"MODE", "fast"}, {"PORT", "80"}}});
+                                             .environment = {{"MODE", "fast"}, {"PORT", "80"}},
+                                             .machine = {}});
 
   ASSERT_TRUE(config);
   EXPECT_EQ(config->metadata().attempt(), 3u);
@@ -164,13 +195,15 @@ TEST(SandboxConfig, CarriesPortsNamespacesAndSysctls) {
   sysctl.value = "1024";
   pod.spec.securityContext.emplace().sysctls = {sysctl};
 
-  const auto config = make_sandbox_config({.pod = pod,
-                                           .options = cluster_options(),
-                                           .attempt = 2,
-                                           .log_dir = "/var/log/pods/x",
-                                           .cgroup_parent = "/kubepods/besteffort/podx",
-                                           .host_resolver = {}});
+  const auto made = make_sandbox_config({.pod = pod,
+                                         .options = cluster_options(),
+                                         .attempt = 2,
+                                         .log_dir = "/var/log/pods/x",
+                                         .cgroup_parent = "/kubepods/besteffort/podx",
+                                         .host_resolver = {}});
 
+  ASSERT_TRUE(made);
+  const auto& config = *made;
   EXPECT_EQ(config.hostname(), "web");
   EXPECT_EQ(config.metadata().attempt(), 2u);
   ASSERT_EQ(config.port_mappings_size(), 1);
@@ -200,7 +233,7 @@ TEST(SecurityContext, OfTheContainerGoesBeforeThatOfThePod) {
   own.capabilities.emplace().drop = {"ALL"};
   own.capabilities->add = {"NET_BIND_SERVICE"};
 
-  const auto context = container_security(pod, pod.spec.containers[0], nullptr);
+  const auto context = container_security(pod, pod.spec.containers[0], nullptr, "/seccomp");
 
   ASSERT_TRUE(context);
   EXPECT_EQ(context->run_as_user().value(), 1001);
@@ -217,7 +250,7 @@ TEST(SecurityContext, OfTheContainerGoesBeforeThatOfThePod) {
 TEST(SecurityContext, OfAPrivilegedContainerMasksNothing) {
   auto pod = make_pod("web");
   pod.spec.containers[0].securityContext.emplace().privileged = true;
-  const auto context = container_security(pod, pod.spec.containers[0], nullptr);
+  const auto context = container_security(pod, pod.spec.containers[0], nullptr, "/seccomp");
   ASSERT_TRUE(context);
   EXPECT_TRUE(context->privileged());
   EXPECT_EQ(context->masked_paths_size(), 0);
@@ -246,8 +279,157 @@ TEST(SecurityContext, KeepsRootOutWhereItMust) {
     cri::v1::Image image;
     if (c.image_uid) image.mutable_uid()->set_value(*c.image_uid);
     image.set_username(c.image_user);
-    EXPECT_EQ(container_security(pod, pod.spec.containers[0], &image).has_value(), c.allowed);
+    EXPECT_EQ(container_security(pod, pod.spec.containers[0], &image, "/seccomp").has_value(),
+              c.allowed);
   }
+}
+
+TEST(SecurityContext, FindsSeccompProfilesOfTheNodeOnlyInTheirFolder) {
+  struct Case {
+    std::string profile, path, error;
+  };
+  const Case cases[] = {
+      {"audit.json", "/srv/kubelet/seccomp/audit.json", ""},
+      {"shop/a..b.json", "/srv/kubelet/seccomp/shop/a..b.json", ""},
+      {"", "", "localhostProfile must be set if seccompProfile type is Localhost."},
+      {"/etc/passwd", "", "invalid seccomp profile \"/etc/passwd\": must be a relative path"},
+      {"a/../../x", "", "invalid seccomp profile \"a/../../x\": must not contain '..'"}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.profile);
+    auto pod = make_pod("web");
+    auto& profile = pod.spec.securityContext.emplace().seccompProfile.emplace();
+    profile.type = "Localhost";
+    profile.localhostProfile = c.profile;
+    KubeletOptions options;
+    options.root_dir = "/srv/kubelet";
+    const auto config = make_container_config({.pod = pod,
+                                               .container = pod.spec.containers[0],
+                                               .options = options,
+                                               .image_ref = "sha256:1",
+                                               .machine = {}});
+    EXPECT_EQ(config ? "" : config.error().message(), c.error);
+    if (config) {
+      EXPECT_EQ(config->linux().security_context().seccomp().localhost_ref(), c.path);
+    }
+  }
+}
+
+TEST(SecurityContext, NamesTheProfileOfAppArmor) {
+  auto pod = make_pod("web", {make_container("main"), make_container("side")});
+  pod.spec.securityContext.emplace().appArmorProfile.emplace().type = "RuntimeDefault";
+  auto& own = pod.spec.containers[1].securityContext.emplace().appArmorProfile.emplace();
+  const auto profile_of = [&](std::size_t index) {
+    const auto context = container_security(pod, pod.spec.containers[index], nullptr, "/seccomp");
+    return context ? context->apparmor() : cri::v1::SecurityProfile();
+  };
+
+  own.type = "Unconfined";
+  EXPECT_EQ(profile_of(0).profile_type(), cri::v1::SecurityProfile::RuntimeDefault);
+  EXPECT_EQ(profile_of(1).profile_type(), cri::v1::SecurityProfile::Unconfined);
+  own.type = "Localhost";
+  own.localhostProfile = "shop";
+  EXPECT_EQ(profile_of(1).profile_type(), cri::v1::SecurityProfile::Localhost);
+  EXPECT_EQ(profile_of(1).localhost_ref(), "shop");
+  own.localhostProfile.reset();
+  EXPECT_FALSE(container_security(pod, pod.spec.containers[1], nullptr, "/seccomp"));
+
+  const auto plain = make_pod("plain");
+  const auto context = container_security(plain, plain.spec.containers[0], nullptr, "/seccomp");
+  ASSERT_TRUE(context);
+  EXPECT_FALSE(context->has_apparmor()) << "left to the runtime";
+}
+
+TEST(SecurityContext, MakesMountsBelowReadOnlyWhereTheRuntimeCan) {
+  struct Case {
+    std::string mode;
+    bool read_only, supported;
+    std::optional<std::string> propagation;
+    std::optional<bool> expected;  // None: refused.
+  };
+  const Case cases[] = {{"", false, false, {}, false},
+                        {"Disabled", true, true, {}, false},
+                        {"IfPossible", true, false, {}, false},
+                        {"IfPossible", true, true, "None", true},
+                        {"Enabled", true, true, {}, true},
+                        {"Enabled", true, false, {}, std::nullopt},
+                        {"Enabled", false, true, {}, std::nullopt},
+                        {"Enabled", true, true, "HostToContainer", std::nullopt}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.mode);
+    v1::VolumeMount mount;
+    mount.name = "data";
+    mount.readOnly = c.read_only;
+    mount.mountPropagation = c.propagation;
+    if (!c.mode.empty()) mount.recursiveReadOnly = c.mode;
+    const auto recursive = is_recursive_read_only(mount, c.supported);
+    EXPECT_EQ(recursive ? std::optional(*recursive) : std::nullopt, c.expected);
+  }
+}
+
+class UnsupportedTest : public KubeletTest {
+ protected:
+  std::string message_of(const std::string& reason) {
+    for (const auto& event : api.all<v1::Event>()) {
+      if (event->reason == reason) return event->message;
+    }
+    return "<none>";
+  }
+};
+
+TEST_F(UnsupportedTest, UserNamespacesAreRefusedRatherThanLeftOut) {
+  auto web = make_pod("web");
+  web.spec.hostUsers = false;
+  start();
+  api.add(web);
+  executor.advance(5s);
+  EXPECT_EQ(phase(), "Pending");
+  EXPECT_EQ(runtime.sandbox_count(), 0u);
+  EXPECT_EQ(message_of("FailedCreatePodSandBox"),
+            "Failed to create pod sandbox: the handler \"\" does not support user namespaces");
+}
+
+TEST_F(UnsupportedTest, AppArmorNeedsANodeThatEnforcesIt) {
+  auto web = make_pod("web");
+  web.spec.securityContext.emplace().appArmorProfile.emplace().type = "RuntimeDefault";
+  start();
+  api.add(web);
+  ASSERT_TRUE(until([&] { return phase() == "Failed"; }, 5s));
+  EXPECT_EQ(pod().status.reason, "AppArmor");
+  EXPECT_EQ(pod().status.message,
+            "Pod was rejected: Cannot enforce AppArmor: AppArmor is not enabled on the host");
+
+  auto free = make_pod("free");
+  free.spec.securityContext.emplace().appArmorProfile.emplace().type = "Unconfined";
+  api.add(free);
+  EXPECT_TRUE(until([&] { return is_ready("free"); }, 5s));
+}
+
+TEST_F(UnsupportedTest, AHostnameWithItsDomainMustFitTheKernel) {
+  auto web = make_pod("web");
+  web.spec.subdomain = "sub";
+  web.spec.setHostnameAsFQDN = true;
+  auto wide = make_pod("wide");
+  wide.spec.hostname = std::string(40, 'a');
+  wide.spec.subdomain = "sub";
+  start();
+  api.add(web);
+  api.add(wide);
+  ASSERT_TRUE(until([&] { return is_ready("web") && is_ready("wide"); }, 5s));
+  EXPECT_EQ(runtime.sandbox_config_of("web")->hostname(), "web.sub.default.svc.cluster.local");
+  EXPECT_EQ(runtime.sandbox_config_of("wide")->hostname(), std::string(40, 'a'));
+
+  auto full = wide;
+  full.metadata.name = "full";
+  full.spec.setHostnameAsFQDN = true;
+  api.add(full);
+  executor.advance(5s);
+  EXPECT_EQ(phase("full"), "Pending");
+  EXPECT_EQ(message_of("FailedCreatePodSandBox"),
+            "Failed to create pod sandbox: failed to construct FQDN from pod hostname and cluster "
+            "domain, FQDN " +
+                std::string(40, 'a') +
+                ".sub.default.svc.cluster.local is too long (64 characters is the max, 70 "
+                "characters requested)");
 }
 
 }  // namespace

@@ -27,9 +27,9 @@ TEST_F(KubeletTest, RegistersANodeThatIsReady) {
 
 TEST_F(KubeletTest, IsReadyBeforeItsImagesAreImportedButPodsWaitForThem) {
   Event imported;
-  before_pods = [&imported]() -> Task<void> { return [](Event* event) -> Task<void> {
-      (void)co_await event->wait();
-    }(&imported); };
+  before_pods = [&imported]() -> Task<void> {
+    return [](Event* event) -> Task<void> { (void)co_await event->wait(); }(&imported);
+  };
   api.add(make_pod("web"));
   start();
 
@@ -311,6 +311,25 @@ TEST_F(KubeletTest, KillsWhatWasDeletedByForce) {
 
   EXPECT_FALSE(exists());
   EXPECT_TRUE(until([&] { return runtime.container_count() == 0; }, 10s));
+}
+
+TEST_F(KubeletTest, FindsThePodOfANameRatherThanTheOneBefore) {
+  start();
+  const std::string old = api.add(make_pod("web"))->metadata.uid;
+  ASSERT_TRUE(until([&] { return is_ready(); }, 5s));
+  for (const char* call : {"StopContainer", "StopPodSandbox"}) {
+    runtime.fail_next(call, 20, Status::unavailable("busy"));
+  }
+  api.erase<v1::Pod>({"default", "web"}, {.grace_period_seconds = 0});
+  const std::string now = api.add(make_pod("web"))->metadata.uid;
+  executor.advance(1s);
+  ASSERT_TRUE(kubelet->find_worker({"default", "web"}, old)) << "still being killed";
+
+  EXPECT_EQ(kubelet->find_worker({"default", "web"}, "")->pod()->metadata.uid, now);
+
+  api.erase<v1::Pod>({"default", "web"}, {.grace_period_seconds = 0});
+  executor.advance(100ms);
+  EXPECT_TRUE(kubelet->find_worker({"default", "web"}, "")) << "better than none";
 }
 
 TEST_F(KubeletTest, RunsInitContainersOneAfterTheOther) {

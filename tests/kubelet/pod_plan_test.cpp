@@ -161,6 +161,65 @@ TEST(PodStatus, LostContainersOfAnEndedPodAreSaidToBeSo) {
   EXPECT_EQ(status.phase, "Failed");
 }
 
+// A kubelet that starts finds the containers, but the files of an ended pod are gone.
+TEST(PodStatus, KeepsTheTerminationMessagesThatOnlyTheApiStillHas) {
+  auto pod = make_pod("web");
+  RuntimePod runtime;
+  runtime.containers = {record("main", ContainerState::Exited, 1),
+                        record("main", ContainerState::Exited, 1)};
+  runtime.containers[0].id = "second";
+  runtime.containers[0].restart_count = 1;
+  runtime.containers[1].id = "first";
+  auto& before = pod.status.containerStatuses.emplace_back();
+  before.name = "main";
+  before.restartCount = 1;
+  auto& state = before.state.terminated.emplace();
+  state.containerID = "containerd://second";
+  state.message = "it broke again";
+  auto& last = before.lastState.terminated.emplace();
+  last.containerID = "containerd://first";
+  last.message = "it broke";
+  const PodHealth health;
+  const std::map<std::string, WaitingReason> waiting;
+  const auto container = [&] {
+    return make_pod_status({.pod = pod,
+                            .before = pod.status,
+                            .runtime = runtime,
+                            .health = health,
+                            .waiting = waiting,
+                            .host_ips = {},
+                            .terminated = true})
+        .containerStatuses.at(0);
+  };
+
+  EXPECT_EQ(container().state.terminated->message, "it broke again");
+  EXPECT_EQ(container().lastState.terminated->message, "it broke");
+
+  runtime.containers[0].id = "third";
+  EXPECT_EQ(container().state.terminated->message, "") << "of another container";
+  runtime.containers[0].message = "as never before";
+  EXPECT_EQ(container().state.terminated->message, "as never before");
+}
+
+TEST(PodStatus, LeavesDisruptionTargetToOthersUnlessThePodIsEvicted) {
+  v1::PodCondition theirs;
+  theirs.type = "DisruptionTarget";
+  theirs.status = "True";
+  theirs.reason = "EvictionByEvictionAPI";
+  auto pod = make_pod("web");
+  pod.status.conditions = {theirs};
+  const PodFailure evicted{.reason = "Evicted", .message = "low", .disruption = true};
+
+  auto ours = failed_status(pod, {.reason = "OutOfpods", .message = "full"}, Wall{1s});
+  keep_foreign_conditions(ours, pod.status);
+  EXPECT_EQ(find_condition(ours, "DisruptionTarget")->reason, "EvictionByEvictionAPI");
+
+  ours = failed_status(pod, evicted, Wall{1s});
+  keep_foreign_conditions(ours, pod.status);
+  EXPECT_EQ(std::ranges::count(ours.conditions, "DisruptionTarget", &v1::PodCondition::type), 1);
+  EXPECT_EQ(find_condition(ours, "DisruptionTarget")->reason, "TerminationByKubelet");
+}
+
 TEST(NodeAdmission, RefusesPortsThatAreTaken) {
   auto pod = make_pod("a");
   v1::ContainerPort port;

@@ -73,5 +73,22 @@ TEST_F(StatusManagerTest, LeavesAPodOfTheSameNameAlone) {
   EXPECT_EQ(writes(), 0);
 }
 
+// A node may read only the pods that are tied to it, so the server hides that one is gone.
+TEST_F(StatusManagerTest, TakesAPodThatItMayNotReadForGone) {
+  api.erase<v1::Pod>({"default", "web"}, {.grace_period_seconds = 0});
+  executor.advance(1s);
+  api.fail_next(1000, {.verb = "get", .resource = "pods"},
+                Status::forbidden("", "pods", "web", "no relationship found"));
+  statuses.set(pod, {.phase = "Failed"});
+  bool flushed = false;
+  spawn(executor, [](StatusManager* manager, std::string uid, bool* done) -> Task<void> {
+    *done = (co_await manager->flush(std::move(uid))).has_value();
+  }(&statuses, pod->metadata.uid, &flushed));
+
+  executor.advance(1s);
+
+  EXPECT_TRUE(flushed);
+}
+
 }  // namespace
 }  // namespace keelson::kubelet

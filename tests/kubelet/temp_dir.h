@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder that goes with the test.
+// A folder that goes with the test. What is mounted below it is seen by this program only.
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 
 #include <filesystem>
 #include <string>
@@ -15,6 +17,9 @@ namespace keelson::kubelet {
 class TempDir {
  public:
   TempDir() {
+    // Without the right to do so a test can mount nothing either.
+    [[maybe_unused]] static const bool apart =
+        unshare(CLONE_NEWNS) == 0 && mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
     std::string pattern = (std::filesystem::temp_directory_path() / "keelson-XXXXXX").string();
     path_ = mkdtemp(pattern.data());
   }

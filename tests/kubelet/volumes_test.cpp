@@ -95,6 +95,49 @@ TEST_F(AtomicWriterTest, LetsTheGroupRead) {
   EXPECT_FALSE(write({{"a", {"1", 0400}}}, 4242));
 }
 
+TEST_F(AtomicWriterTest, GivesAFileToItsOwner) {
+  if (geteuid() != 0) GTEST_FAIL() << "changing owners needs root";
+  write({{"token", {"1", 0600, 1000}}, {"other", {"2"}}});
+  struct stat info{};
+  ASSERT_EQ(stat((folder / "token").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 1000u);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  ASSERT_EQ(stat((folder / "other").c_str(), &info), 0);
+  EXPECT_EQ(info.st_uid, 0u);
+  EXPECT_FALSE(write({{"token", {"1", 0600, 1000}}, {"other", {"2"}}}));
+  EXPECT_TRUE(write({{"token", {"1", 0600, 1001}}, {"other", {"2"}}}));
+  EXPECT_TRUE(write({{"token", {"renewed", 0600, 1001}}, {"other", {"2"}}}, 4242));
+  EXPECT_EQ(mode_of(folder / "token"), 0640u);
+}
+
+TEST(TokenFile, IsForTheUserOfThePodOnly) {
+  struct Case {
+    std::string name;
+    std::optional<std::int64_t> pod_user, first, second, group;
+    std::uint32_t mode;
+    std::optional<std::uint32_t> owner;
+  };
+  const Case cases[] = {
+      {"nobody says", {}, {}, {}, {}, 0644, {}},
+      {"the pod says", 1000, {}, {}, {}, 0600, 1000},
+      {"all containers say the same", {}, 7, 7, {}, 0600, 7},
+      {"containers differ", {}, 7, 8, {}, 0644, {}},
+      {"one differs from the pod", 7, {}, 8, {}, 0644, {}},
+      {"one does not say", {}, 7, {}, {}, 0644, {}},
+      {"a group", {}, {}, {}, 3000, 0600, {}},
+      {"a user and a group", 1000, {}, {}, 3000, 0600, 1000},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    auto pod = make_pod("web", {make_container("first"), make_container("second")});
+    pod.spec.securityContext.emplace().runAsUser = c.pod_user;
+    pod.spec.securityContext->fsGroup = c.group;
+    pod.spec.containers[0].securityContext.emplace().runAsUser = c.first;
+    pod.spec.containers[1].securityContext.emplace().runAsUser = c.second;
+    EXPECT_EQ(token_file(pod, "t", 0644), (PayloadFile{"t", c.mode, c.owner}));
+  }
+}
+
 TEST(HostPath, IsWhatItClaimsToBe) {
   TempDir folder;
   ASSERT_TRUE(write_file(folder / "file", "", 0644));
@@ -307,6 +350,15 @@ TEST_F(VolumeManagerTest, GivesVolumesToTheGroupOfThePod) {
   ASSERT_EQ(stat(paths->at("scratch").c_str(), &info), 0);
   EXPECT_EQ(info.st_gid, 4242u);
   EXPECT_EQ(info.st_mode & 07777, 02777u);
+}
+
+TEST_F(VolumeManagerTest, RefusesAMediumThatTheNodeDoesNotHave) {
+  add("huge").emptyDir.emplace().medium = "HugePages-2Mi";
+  const auto paths = mount();
+  ASSERT_FALSE(paths);
+  EXPECT_EQ(paths.error().message(),
+            "MountVolume.SetUp failed for volume \"huge\" : storage medium \"HugePages-2Mi\" is "
+            "not supported by the node");
 }
 
 TEST_F(VolumeManagerTest, SaysThatAKindIsNotSupported) {

@@ -9,9 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -43,16 +45,23 @@ bool run(std::initializer_list<std::string> words) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-Containerd::Containerd() {
+Containerd::Containerd(std::string cgroup_root)
+    : cgroup_root_(std::move(cgroup_root)), cgroup_("/keelson-test-" + std::to_string(getpid())) {
   if (unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) {
     perror("unshare");
     abort();
   }
   mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  // Folders with fixed names, for pods' namespaces, notes on their addresses, and shims' sockets.
+  for (const char* fixed : {"/run/netns", "/var/lib/cni", "/run/containerd"}) {
+    fs::create_directories(fixed);
+    mount("tmpfs", fixed, "tmpfs", 0, nullptr);
+  }
   run({"ip", "link", "set", "lo", "up"});
   std::string pattern = (fs::temp_directory_path() / "keelson-node-XXXXXX").string();
   folder_ = mkdtemp(pattern.data());
   write_config();
+  start_guard();
 }
 
 void Containerd::write_config() const {
@@ -69,6 +78,8 @@ root = ")" << folder_ << R"(/root"
 state = ")" << folder_ << R"(/state"
 [grpc]
   address = ")" << socket() << R"("
+[plugins."io.containerd.internal.v1.opt"]
+  path = ")" << folder_ << R"(/opt"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "localhost/keelson/pause:1"
   stream_server_address = "127.0.0.1"
@@ -92,19 +103,107 @@ bool Containerd::start() {
 }
 
 Containerd::~Containerd() {
-  // Shims of containers that a failed test has left: they are found by our folder's name.
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string command((std::istreambuf_iterator<char>(file)), {});
-    if (command.find(folder_) == std::string::npos) continue;
-    if (command.find("containerd-shim") == std::string::npos) continue;
-    kill(static_cast<pid_t>(std::stol(entry.path().filename().string())), SIGKILL);
+  close(alive_);
+  char nothing = 0;
+  while (read(removed_, &nothing, 1) < 0 && errno == EINTR) {
   }
-  if (pid_ > 0) {
-    kill(pid_, SIGTERM);
-    waitpid(pid_, nullptr, 0);
+  close(removed_);
+  if (pid_ > 0) waitpid(pid_, nullptr, 0);
+}
+
+void Containerd::start_guard() {
+  int alive[2], removed[2];
+  if (pipe2(alive, O_CLOEXEC) != 0 || pipe2(removed, O_CLOEXEC) != 0) abort();
+  alive_ = alive[1];
+  removed_ = removed[0];
+  const pid_t child = fork();
+  if (child == 0) {
+    // Nobody's child and with a session of its own: whoever ends the test does not find it.
+    setsid();
+    if (fork() != 0) _exit(0);
+    close(alive_);
+    close(removed_);
+    const int null = open("/dev/null", O_RDWR);
+    for (const int standard : {0, 1, 2}) dup2(null, standard);
+    char nothing = 0;
+    while (read(alive[0], &nothing, 1) < 0 && errno == EINTR) {
+    }
+    remove_all();
+    _exit(0);
   }
+  close(alive[0]);
+  close(removed[1]);
+  waitpid(child, nullptr, 0);
+}
+
+void Containerd::remove_all() const {
+  end_processes();
+  remove_cgroups();
   remove_folder();
+}
+
+namespace {
+
+struct Process {
+  pid_t parent = 0;
+  std::string command;
+};
+
+std::map<pid_t, Process> list_processes() {
+  std::map<pid_t, Process> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream command(entry.path() / "cmdline"), stat(entry.path() / "stat");
+    Process process;
+    process.command.assign(std::istreambuf_iterator<char>(command), {});
+    // "1 (name) S parent": the name may hold anything.
+    std::string line;
+    std::getline(stat, line);
+    const auto end = line.rfind(") ");
+    if (end == std::string::npos || line[end + 2] == 'Z') continue;
+    process.parent = static_cast<pid_t>(std::stol(line.substr(end + 4)));
+    found.emplace(static_cast<pid_t>(std::stol(name)), std::move(process));
+  }
+  return found;
+}
+
+}  // namespace
+
+void Containerd::end_processes() const {
+  // containerd and its shims carry our folder's name; what runs in containers descends from shims.
+  for (bool some = true; some;) {
+    const auto processes = list_processes();
+    const auto is_ours = [&](pid_t pid) {
+      for (auto at = processes.find(pid); at != processes.end();
+           at = processes.find(at->second.parent)) {
+        if (at->second.command.find(folder_) != std::string::npos) return true;
+      }
+      return false;
+    };
+    some = false;
+    for (const auto& [pid, process] : processes) {
+      if (!is_ours(pid)) continue;
+      kill(pid, SIGKILL);
+      some = true;
+    }
+    if (some) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+void Containerd::remove_cgroups() const {
+  // Version 2 has one hierarchy, version 1 one for each controller.
+  std::vector<fs::path> roots = {cgroup_root_ + cgroup_};
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(cgroup_root_, error))
+    roots.push_back(entry.path().string() + cgroup_);
+  for (const auto& root : roots) {
+    std::vector<fs::path> groups = {root};
+    for (const auto& entry : fs::recursive_directory_iterator(root, error)) {
+      if (entry.is_directory(error)) groups.push_back(entry.path());
+    }
+    for (auto group = groups.rbegin(); group != groups.rend(); ++group) rmdir(group->c_str());
+  }
 }
 
 void Containerd::remove_folder() const {

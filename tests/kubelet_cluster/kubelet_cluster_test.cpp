@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kubelet with a real containerd, runc and network plugins; only the API server is a fake.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 
@@ -36,24 +35,12 @@ class ClusterTest : public testing::Test {
     node.pod_log_dir = containerd.folder() + "/pod-logs";
     node.container_log_dir = containerd.folder() + "/container-logs";
     node.pause_image = "localhost/keelson/pause:1";
-    node.cgroup_parent = "/keelson-test-" + std::to_string(getpid());
+    node.cgroup_parent = containerd.cgroup();
     node.eviction.disk_available_fraction = 0;
     node.eviction.image_disk_available_fraction = 0;
     v1::Namespace space;
     space.metadata.name = "default";
     api.add(space);
-  }
-  ~ClusterTest() override {
-    for (const char* controller : {"cpu", "memory", "pids", ""}) {
-      const std::string folder =
-          options.kubelet.cgroup_root + "/" + controller + options.kubelet.cgroup_parent;
-      for (const char* group : {"/burstable", "/besteffort", ""}) rmdir((folder + group).c_str());
-    }
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(options.kubelet.cgroup_root, error)) {
-      const std::string folder = entry.path().string() + options.kubelet.cgroup_parent;
-      for (const char* group : {"/burstable", "/besteffort", ""}) rmdir((folder + group).c_str());
-    }
   }
 
   // Runs `test` as a task until it is done, on this thread.
@@ -164,7 +151,7 @@ class ClusterTest : public testing::Test {
   Task<void> speak_with_server(net::HttpClient& client);
 
   // The namespaces come before all threads.
-  Containerd containerd;
+  Containerd containerd{LocalKubeletOptions().kubelet.cgroup_root};
   std::unique_ptr<net::Runtime> loop = net::make_runtime();
   client::FakeApi api{*loop};
   std::unique_ptr<Random> random = make_system_random();

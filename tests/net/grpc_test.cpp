@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The channel against a small server of the test's own, and against etcd and containerd where they
-// are installed.
+// The channel against a small server of the test's own, and against containerd's.
 #include "net/grpc.h"
 
 #include <fcntl.h>
@@ -145,7 +144,7 @@ TEST_F(GrpcTest, ConnectsAgainWhenTheServerIsBack) {
       2);
 }
 
-// --- Real peers --------------------------------------------------------------------------------
+// --- A real peer --------------------------------------------------------------------------------
 
 // A program of the test's own, ended with the test.
 class Program {
@@ -184,11 +183,13 @@ Task<Result<std::string>> call_when_up(GrpcChannel* channel, std::string method,
 }
 
 TEST_F(GrpcTest, AsksContainerdForItsVersion) {
-  if (::access("/usr/bin/containerd", X_OK) != 0 || ::geteuid() != 0)
-    GTEST_SKIP() << "needs containerd and root";
+  ASSERT_EQ(::access("/usr/bin/containerd", X_OK), 0) << "scripts/packages run installs it";
+  ASSERT_EQ(::geteuid(), 0U) << "containerd needs root";
   const std::string socket = folder_ + "/containerd.sock";
   // Only what answers Version: nothing that would touch the machine.
   std::ofstream(folder_ + "/config.toml") << "version = 2\nimports = []\n"
+                                          << "[plugins.\"io.containerd.internal.v1.opt\"]\n"
+                                          << "path = \"" << folder_ << "/opt\"\n"
                                           << "[plugins.\"io.containerd.grpc.v1.cri\"]\n"
                                           << "[plugins.\"io.containerd.grpc.v1.cri\".cni]\n"
                                           << "bin_dir = \"" << folder_ << "/cni\"\n"
@@ -212,49 +213,6 @@ TEST_F(GrpcTest, AsksContainerdForItsVersion) {
     EXPECT_TRUE(missing.error().is(Reason::NotFound)) << missing.error().message();
     const auto unknown = co_await channel->call("/runtime.v1.RuntimeService/Nothing", "", 5s);
     EXPECT_TRUE(unknown.error().is(Reason::NotImplemented));
-  });
-}
-
-std::uint16_t free_port() {
-  std::uint16_t port = 0;
-  const auto runtime = make_runtime();
-  port = (*listen_tcp(*runtime, "127.0.0.1", 0))->port();
-  return port;
-}
-
-TEST_F(GrpcTest, PutsAndWatchesInEtcd) {
-  if (::access("/usr/bin/etcd", X_OK) != 0) GTEST_SKIP() << "needs etcd";
-  const std::uint16_t port = free_port();
-  const std::string client = "http://127.0.0.1:" + std::to_string(port);
-  const Program etcd(
-      {"/usr/bin/etcd", "--data-dir", folder_ + "/data", "--listen-client-urls", client,
-       "--advertise-client-urls", client, "--listen-peer-urls", "http://127.0.0.1:0"},
-      folder_ + "/log");
-  run_test([port](Runtime& runtime) -> Task<void> {
-    const auto channel = make_grpc_channel(runtime, {.host = "127.0.0.1", .port = port});
-    // RangeRequest{key: "a"}
-    EXPECT_TRUE(co_await call_when_up(channel.get(), "/etcdserverpb.KV/Range",
-                                      "\x0a\x01"
-                                      "a"));
-
-    auto watch = co_await channel->open("/etcdserverpb.Watch/Watch");
-    EXPECT_TRUE(watch);
-    // WatchRequest{create_request{key: "a"}}
-    EXPECT_TRUE(
-        co_await (*watch)->send("\x0a\x03\x0a\x01"
-                                "a"));
-    EXPECT_TRUE(co_await (*watch)->receive());  // Created.
-    const std::string value(100'000, 'v');
-    std::string put =
-        "\x0a\x01"
-        "a\x12";
-    put += "\xa0\x8d\x06" + value;
-    EXPECT_TRUE(co_await channel->call("/etcdserverpb.KV/Put", put, 5s));
-
-    const auto event = co_await with_timeout(10s, (*watch)->receive());
-
-    EXPECT_TRUE(event && *event);
-    if (event && *event) EXPECT_NE((**event).find(value), std::string::npos);
   });
 }
 

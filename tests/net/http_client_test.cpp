@@ -200,17 +200,20 @@ TEST(HttpServer, StopLetsRequestsFinishEndsWatchesAndRefusesNewOnes) {
 
 TEST(HttpServer, GraceOverEndsWhatStillRuns) {
   run_test([](Runtime& runtime) -> Task<void> {
+    Event arrived;
     bool stopped = false;
     auto listener = listen_tcp(runtime, "127.0.0.1", 0);
-    auto server =
-        *serve_http(runtime, std::move(*listener), nullptr,
-                    [&stopped](HttpExchange&) -> Task<void> { stopped = !co_await sleep_for(1h); });
+    const auto hang = [&arrived, &stopped](HttpExchange&) -> Task<void> {
+      arrived.set();
+      stopped = !co_await sleep_for(1h);
+    };
+    auto server = *serve_http(runtime, std::move(*listener), nullptr, hang);
     const auto client = make_http_client(runtime, {.host = "127.0.0.1", .port = server->port()});
     TaskGroup group(runtime);
     group.start([](HttpClient* from) -> Task<void> {
       (void)co_await from->send({.target = "/"}, 30s);
     }(client.get()));
-    (void)co_await sleep_for(20ms);
+    EXPECT_TRUE(co_await arrived.wait());
 
     co_await server->stop(20ms);
 

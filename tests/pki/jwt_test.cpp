@@ -5,8 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/base64.h"
 #include "pki/certificate.h"
-#include "pki/digest.h"
 
 namespace keelson::pki {
 namespace {
@@ -21,7 +21,7 @@ struct Signed {
 };
 
 std::string with_header(std::string_view header, std::string_view rest_of) {
-  return base64url(header) + std::string(rest_of.substr(rest_of.find('.')));
+  return base64url_encode(header) + std::string(rest_of.substr(rest_of.find('.')));
 }
 
 TEST(Jwt, RoundTripsAndNamesItsKey) {
@@ -62,7 +62,7 @@ TEST(Jwt, RefusesForgeries) {
   const std::string critical = with_header(R"({"alg":"ES256","crit":["exp"]})", made.token);
   auto other_claims = made.token;
   const auto first = other_claims.find('.'), second = other_claims.find('.', first + 1);
-  other_claims.replace(first + 1, second - first - 1, base64url(R"({"sub":"admin"})"));
+  other_claims.replace(first + 1, second - first - 1, base64url_encode(R"({"sub":"admin"})"));
   const std::string cases[] = {stranger.token,
                                none,
                                symmetric,

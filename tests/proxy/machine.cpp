@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <utility>
 
@@ -44,7 +45,17 @@ void bind_to(const Socket& socket, const std::string& ip, std::uint16_t port) {
       << ip;
 }
 
+// What follows would change the network of the machine that the test runs on.
+[[noreturn]] void abort_outside() {
+  perror("cannot enter a network namespace (needs root)");
+  abort();
+}
+
 }  // namespace
+
+void enter_empty_network() {
+  if (unshare(CLONE_NEWNET) != 0) abort_outside();
+}
 
 Socket::~Socket() {
   if (descriptor_ >= 0) close(descriptor_);
@@ -112,14 +123,16 @@ std::string Socket::answer_next(const std::string& answer) const {
 }
 
 Machine::Machine() {
-  EXPECT_EQ(unshare(CLONE_NEWNET), 0) << "needs root";
+  enter_empty_network();
   descriptor_ = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
   run("ip link set lo up");
 }
 
 Machine::~Machine() { close(descriptor_); }
 
-void Machine::enter() const { EXPECT_EQ(setns(descriptor_, CLONE_NEWNET), 0); }
+void Machine::enter() const {
+  if (setns(descriptor_, CLONE_NEWNET) != 0) abort_outside();
+}
 
 void Machine::run(const std::string& command) const {
   enter();

@@ -34,6 +34,9 @@ class Socket {
   int descriptor_;
 };
 
+// Moves this thread into a new network namespace; ends the program if it cannot.
+void enter_empty_network();
+
 class Machine {
  public:
   // Makes it and moves this thread into it; its loopback is up.

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <net/route.h>
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <set>
 #include <thread>
 
+#include "machine.h"
 #include "nftables/transaction.h"
 
 namespace keelson::proxy {
@@ -24,7 +24,7 @@ namespace {
 class Namespace {
  public:
   Namespace() {
-    EXPECT_EQ(unshare(CLONE_NEWNET), 0) << "needs root";
+    enter_empty_network();
     const int control = socket(AF_INET, SOCK_DGRAM, 0);
     ifreq request{};
     std::strcpy(request.ifr_name, "lo");
@@ -220,6 +220,27 @@ TEST(NftablesBackend, AffinityKeepsAClientUntilItsEndpointGoes) {
   for (int i = 0; i < 10; ++i) ASSERT_EQ(try_connect("10.43.0.10", 80), 0);
   const std::array counts = {one.accepted(), two.accepted(), three.accepted()};
   EXPECT_EQ(std::ranges::count(counts, 10), 1) << counts[0] << counts[1] << counts[2];
+}
+
+TEST(NftablesBackend, AffinityOutlastsRulesMadeAnew) {
+  const Namespace here;
+  Server one("10.1.0.1", 8080), two("10.1.0.2", 8080);
+  auto port = make_port({{"10.1.0.1", 8080}, {"10.1.0.2", 8080}});
+  port.affinity_seconds = 600;
+  // By chance alone a client would be at the same endpoint each time in one of 2^19 runs.
+  for (int i = 0; i < 20; ++i) {
+    const auto backend = make_backend(Balancing::Random);  // As after a restart.
+    ASSERT_OK(backend->replace({port}));
+    ASSERT_EQ(try_connect("10.43.0.10", 80), 0);
+  }
+  const int first = one.accepted(), second = two.accepted();
+  EXPECT_TRUE(first == 20 || second == 20) << first << " and " << second;
+
+  // Where its endpoint has gone, a client is balanced anew.
+  port.endpoints = {{first ? "10.1.0.2" : "10.1.0.1", 8080}};
+  ASSERT_OK(make_backend()->replace({port}));
+  ASSERT_EQ(try_connect("10.43.0.10", 80), 0);
+  EXPECT_EQ(one.accepted() + two.accepted(), 1);
 }
 
 TEST(NftablesBackend, LocalPolicyWithoutLocalEndpointDrops) {

@@ -17,8 +17,9 @@ TEST(CommandOptions, AreReadFromEitherQuery) {
   EXPECT_EQ(
       parse_pod_options(query({{"stdin", "true"}, {"stdout", "1"}, {"stderr", "true"}})).value(),
       all_but_tty);
-  EXPECT_EQ(parse_pod_options(query({{"stdin", "False"}, {"stdout", "True"}, {"tty", "0"}})).value(),
-            (CommandOptions{.with_stdout = true}));
+  EXPECT_EQ(
+      parse_pod_options(query({{"stdin", "False"}, {"stdout", "True"}, {"tty", "0"}})).value(),
+      (CommandOptions{.with_stdout = true}));
   EXPECT_EQ(parse_kubelet_options(query({{"input", "true"}, {"output", "1"}})).value(),
             (CommandOptions{.with_stdout = true}));
 }

@@ -197,7 +197,6 @@ TEST_F(QueueTest, GatedPodsWaitForTheirGatesAlone) {
   add(gated);
   EXPECT_EQ(pop(), "");
   node_added("4");
-  queue->retry_all();
   executor.advance(10min);
   EXPECT_EQ(pop(), "");
 

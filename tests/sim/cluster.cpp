@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster.h"
 
+#include "apiserver/admission/plugins/plugins.h"
+#include "apiserver/authz/node_authorizer.h"
 #include "store/memory/memory_store.h"
 
 namespace keelson::sim {
@@ -28,6 +30,25 @@ kubelet::MachineInfo machine(int number) {
           .disk_bytes = 100LL << 30,
           .host_name = Cluster::node_name(number),
           .architecture = "amd64"};
+}
+
+// Kubelets have no more rights than in a real cluster; all others have all.
+void restrict_nodes(apiserver::ApiServerOptions& options) {
+  options.authorizer = [](const apiserver::ServerContext& context) {
+    return apiserver::make_node_authorizer(context.caches);
+  };
+  options.admission = [](const apiserver::ServerContext& context) {
+    std::vector<std::unique_ptr<apiserver::AdmissionPlugin>> plugins;
+    plugins.push_back(apiserver::make_node_restriction(context.caches));
+    return plugins;
+  };
+}
+
+apiserver::User node_user(const std::string& name) {
+  apiserver::User user;
+  user.name = "system:node:" + name;
+  user.groups = {"system:nodes", "system:authenticated"};
+  return user;
 }
 
 }  // namespace
@@ -58,6 +79,7 @@ Cluster::Cluster(ClusterOptions options)
   server_options.store = store_.get();
   server_options.executor = &executor_;
   server_options.random = server_random_.get();
+  restrict_nodes(server_options);
   server_ = std::make_unique<apiserver::ApiServer>(std::move(server_options));
   CHECK(run(server_->start()).has_value());
   user_ = server_->make_client(apiserver::User::system_masters("user"));
@@ -114,9 +136,8 @@ std::unique_ptr<Link> Cluster::make_link(std::string name, apiserver::User user)
 
 void Cluster::add_node(int number) {
   const std::string name = node_name(number);
-  nodes_.push_back(std::make_unique<Node>(
-      executor_, *component_random_,
-      make_link(name, apiserver::User::system_masters("system:node:" + name)), number));
+  nodes_.push_back(std::make_unique<Node>(executor_, *component_random_,
+                                          make_link(name, node_user(name)), number));
   nodes_.back()->kubelet.start();
 }
 

@@ -7,6 +7,7 @@
 #include "api/codec/json_error.h"
 #include "api/codec/json_reader.h"
 #include "api/scalars.h"
+#include "base/base64.h"
 
 namespace keelson::api {
 

@@ -4,6 +4,7 @@
 #include "api/codec/json.h"
 #include "api/codec/json_reader.h"
 #include "api/scalars.h"
+#include "base/base64.h"
 
 namespace keelson::api {
 

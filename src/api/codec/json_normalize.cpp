@@ -8,6 +8,7 @@
 #include "api/codec/json.h"
 #include "api/codec/json_error.h"
 #include "api/scalars.h"
+#include "base/base64.h"
 
 namespace keelson::api {
 

@@ -30,10 +30,7 @@ class JsonReader {
   enum class Kind : std::uint8_t { None, Null, Bool, Number, String, Object, Array };
 
   JsonReader(std::string_view text, int depth_max)
-      : begin_(text.data()),
-        at_(text.data()),
-        end_(text.data() + text.size()),
-        depth_(depth_max) {}
+      : begin_(text.data()), at_(text.data()), end_(text.data() + text.size()), depth_(depth_max) {}
 
   // What comes next.
   Kind peek();
@@ -44,8 +41,8 @@ class JsonReader {
   JsonNumber take_number();
   // Without escapes; valid until the next string is taken.
   std::string_view take_string();
-  // For a value that may be something else: true, and past it, if it is null; its text, or an error,
-  // if it should be a string.
+  // For a value that may be something else: true, and past it, if it is null; its text, or an
+  // error, if it should be a string.
   bool skip_null();
   std::string_view read_string();
   // Passes over any value and returns its text.

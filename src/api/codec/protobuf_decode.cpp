@@ -11,6 +11,7 @@
 #include "api/codec/protobuf_layout.h"
 #include "api/scalars.h"
 #include "api/utf8.h"
+#include "base/base64.h"
 #include "base/result.h"
 
 namespace keelson::api {

@@ -8,6 +8,7 @@
 #include "api/codec/protobuf.h"
 #include "api/codec/protobuf_layout.h"
 #include "api/scalars.h"
+#include "base/base64.h"
 #include "base/result.h"
 
 namespace keelson::api {

@@ -209,8 +209,19 @@ void pod(object& value, const Context&) {
   pod_level_resources(*spec);
 }
 
+// `serviceAccount` is the old name of `serviceAccountName`, and says the same wherever that is set.
+void service_account(object& value, const Context&) {
+  const std::string name(text_of(value, "serviceAccountName").empty()
+                             ? text_of(value, "serviceAccount")
+                             : text_of(value, "serviceAccountName"));
+  if (name.empty()) return;
+  value.insert_or_assign("serviceAccountName", name);
+  value.insert_or_assign("serviceAccount", name);
+}
+
 constexpr Function kFunctions[] = {
     {"core/v1.Pod", pod},
+    {"core/v1.PodSpec", service_account},
     {"core/v1.Volume", volume},
     {"core/v1.ImageVolumeSource", image_volume},
     {"core/v1.Container", container},

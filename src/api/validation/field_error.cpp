@@ -24,11 +24,9 @@ constexpr TypeRow kTypes[] = {
     {"FieldValueNotSupported", "Unsupported value", true},
     {"FieldValueForbidden", "Forbidden", false},
     {"FieldValueTooLong", "Too long", false},
-    {"FieldValueTooShort", "Too short", false},
     {"FieldValueTooMany", "Too many", true},
     {"FieldValueTooFew", "Too few", true},
     {"InternalError", "Internal error", false},
-    {"FieldValueTypeInvalid", "Invalid value", true},
 };
 
 const TypeRow& row_of(FieldErrorType type) { return kTypes[static_cast<std::size_t>(type)]; }
@@ -105,11 +103,6 @@ void FieldErrors::invalid(const FieldPath& field, const FieldValue& value,
   add({FieldErrorType::Invalid, field.text(), value.text(), std::string(detail)});
 }
 
-void FieldErrors::type_invalid(const FieldPath& field, const FieldValue& value,
-                               std::string_view detail) {
-  add({FieldErrorType::TypeInvalid, field.text(), value.text(), std::string(detail)});
-}
-
 void FieldErrors::not_supported(const FieldPath& field, const FieldValue& value,
                                 std::span<const std::string_view> supported) {
   std::string detail;
@@ -127,18 +120,6 @@ void FieldErrors::too_long(const FieldPath& field, std::int64_t length_max) {
   add({FieldErrorType::TooLong, field.text(), std::nullopt,
        length_max < 0 ? "value is too long"
                       : "may not be more than " + counted(length_max, "byte")});
-}
-
-void FieldErrors::too_long_characters(const FieldPath& field, std::int64_t length_max) {
-  add({FieldErrorType::TooLong, field.text(), std::nullopt,
-       length_max < 0 ? "value is too long"
-                      : "may not be more than " + counted(length_max, "character")});
-}
-
-void FieldErrors::too_short(const FieldPath& field, std::int64_t length_min) {
-  add({FieldErrorType::TooShort, field.text(), std::nullopt,
-       length_min < 0 ? "value is too short"
-                      : "must be at least " + counted(length_min, "character")});
 }
 
 void FieldErrors::too_many(const FieldPath& field, std::int64_t actual, std::int64_t maximum) {

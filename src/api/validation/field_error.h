@@ -58,11 +58,9 @@ enum class FieldErrorType : std::uint8_t {
   NotSupported,
   Forbidden,
   TooLong,
-  TooShort,
   TooMany,
   TooFew,
   Internal,
-  TypeInvalid,
 };
 
 // "FieldValueRequired": the reason of a StatusCause. "Required value": the start of its message.
@@ -114,7 +112,6 @@ class FieldErrors {
   void required(const FieldPath& field, std::string_view detail = {});
   void duplicate(const FieldPath& field, const FieldValue& value);
   void invalid(const FieldPath& field, const FieldValue& value, std::string_view detail);
-  void type_invalid(const FieldPath& field, const FieldValue& value, std::string_view detail);
   // The supported values are shown in the order given; upstream mostly sorts them.
   void not_supported(const FieldPath& field, const FieldValue& value,
                      std::span<const std::string_view> supported);
@@ -123,10 +120,8 @@ class FieldErrors {
     not_supported(field, value, std::span(supported.begin(), supported.size()));
   }
   void forbidden(const FieldPath& field, std::string_view detail);
-  // In bytes, and in characters; -1: the message names no limit.
+  // In bytes; -1: the message names no limit.
   void too_long(const FieldPath& field, std::int64_t length_max);
-  void too_long_characters(const FieldPath& field, std::int64_t length_max);
-  void too_short(const FieldPath& field, std::int64_t length_min);
   // `actual` -1: the message does not tell.
   void too_many(const FieldPath& field, std::int64_t actual, std::int64_t maximum);
   void too_few(const FieldPath& field, std::int64_t actual, std::int64_t minimum);

@@ -8,6 +8,7 @@
 #include "api/codec/json.h"
 #include "api/quote.h"
 #include "api/utf8.h"
+#include "base/ascii.h"
 
 namespace keelson::api {
 namespace {
@@ -18,14 +19,6 @@ constexpr std::string_view kForeground = "foregroundDeletion";
 constexpr std::size_t kSubresourceLengthMax = 256;
 constexpr std::size_t kConditionReasonLengthMax = 1024;
 constexpr std::size_t kConditionMessageLengthMax = std::size_t{32} * 1024;
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 FieldValue shown(const Time& time) {
   return time.is_set() ? FieldValue(time.text()) : FieldValue(nullptr);

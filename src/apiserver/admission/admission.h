@@ -10,7 +10,7 @@
 
 #include "api/document.h"
 #include "api/object.h"
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 #include "base/task.h"
 
 namespace keelson::apiserver {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 
 namespace keelson::apiserver {
 

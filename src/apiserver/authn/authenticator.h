@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 #include "base/task.h"
 
 namespace keelson::net {

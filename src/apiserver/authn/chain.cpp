@@ -28,13 +28,21 @@ class AuthenticatorChain final : public Authenticator {
       : chain_(std::move(chain)) {}
 
   Task<Result<std::optional<Identity>>> authenticate(const Credentials& credentials) override {
+    // Bad credentials of one kind do not spoil good ones of another, as with a token by way of a
+    // browser that has a certificate for something else.
+    std::optional<Status> refusal;
     for (const auto& authenticator : chain_) {
-      CO_TRY(auto identity, co_await authenticator->authenticate(credentials));
-      if (!identity) continue;
-      User& user = identity->user;
+      auto identity = co_await authenticator->authenticate(credentials);
+      if (!identity) {
+        if (!refusal) refusal = std::move(identity).error();
+        continue;
+      }
+      if (!*identity) continue;
+      User& user = (*identity)->user;
       if (!user.in_group(kAuthenticated)) user.groups.emplace_back(kAuthenticated);
       co_return identity;
     }
+    if (refusal) co_return fail(*std::move(refusal));
     // Credentials that nobody knows are wrong ones, not none.
     if (credentials.headers.has("Authorization")) {
       co_return fail(Reason::Unauthorized, "Unauthorized");

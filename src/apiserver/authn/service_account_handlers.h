@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "apiserver/authn/service_account_tokens.h"
-#include "apiserver/cluster_settings.h"
-#include "apiserver/front/routes.h"
+#include "apiserver/context/cluster_settings.h"
+#include "apiserver/context/routes.h"
 #include "apiserver/registry/resource_api.h"
 
 namespace keelson::apiserver {

@@ -6,7 +6,8 @@
 
 #include "api/codec/json.h"
 #include "api/core/v1.h"
-#include "apiserver/registry/metadata.h"
+#include "apiserver/authn/node_token.h"
+#include "apiserver/context/document_metadata.h"
 #include "apiserver/registry/registry.h"
 #include "net/http.h"
 #include "pki/digest.h"
@@ -28,11 +29,10 @@ constexpr std::string_view kExtra = "authentication.kubernetes.io/";
 constexpr std::int64_t kExpirationMin = std::int64_t{10} * 60;
 constexpr std::int64_t kExpirationLimit = std::int64_t{1} << 32;
 constexpr std::int64_t kExpirationDefault = 3600;
-// Longer ones are cut to it: nobody can call a token back.
-constexpr std::int64_t kExpirationMax = std::int64_t{365} * 24 * 3600;
 // What the projected volume of a pod asks for. As upstream, such tokens hold longer than they say,
 // for programs that read them only once.
 constexpr std::int64_t kPodExpiration = 3607;
+constexpr std::int64_t kPodLifetime = std::int64_t{365} * 24 * 3600;
 // Clocks of servers differ; upstream's leeway.
 constexpr auto kLeeway = 60s;
 // A pod keeps its identity while it ends, and a little longer; upstream's.
@@ -69,23 +69,6 @@ Status uid_conflict(const api::Resource& resource, const std::string& name,
                           "the UID in the bound object reference (" + wanted +
                               ") does not match the UID in record (" + actual +
                               "). The object might have been deleted and then recreated");
-}
-
-// A node gets tokens for its own pods only. Source: Kubernetes documentation, "NodeRestriction".
-Result<void> check_node(const User& user, const api::ObjectKey& account,
-                        const json::object& bound) {
-  constexpr std::string_view kNodePrefix = "system:node:";
-  if (!user.name.starts_with(kNodePrefix) || !user.in_group("system:nodes")) return {};
-  const auto refuse = [&](std::string_view why) {
-    return fail(Status::forbidden("", "serviceaccounts", account.name, why));
-  };
-  if (!bound.contains("pod")) return refuse("node requested token not bound to a pod");
-  const auto* node = bound.if_contains("node");
-  if (node == nullptr ||
-      api::string_at(*node, {"name"}) != std::string_view(user.name).substr(kNodePrefix.size())) {
-    return refuse("node requested token bound to a pod scheduled on a different node");
-  }
-  return {};
 }
 
 bool is_past(const meta::v1::ObjectMeta& metadata, Wall now) {
@@ -221,11 +204,10 @@ Task<Result<api::Document>> ServiceAccountTokens::issue(CallContext& call, api::
   if (!errors.empty()) {
     co_return fail(errors.status("authentication.k8s.io", "TokenRequest", key.name));
   }
-  seconds = std::min(seconds, kExpirationMax);
   auto audiences = strings_of(api::find_at(request, {"spec", "audiences"}));
   if (audiences.empty()) audiences.push_back(parts_.issuer);
   CO_TRY(json::object bound, co_await bind(key, request));
-  CO_TRY_OK(check_node(call.user, key, bound));
+  CO_TRY_OK(check_node_token(caches_, parts_.issuer, call.user, key, request));
   bound["namespace"] = key.namespace_;
   bound["serviceaccount"] = reference(*account);
 
@@ -233,7 +215,7 @@ Task<Result<api::Document>> ServiceAccountTokens::issue(CallContext& call, api::
   std::int64_t lifetime = seconds;
   if (seconds == kPodExpiration && bound.contains("pod") && audiences.size() == 1 &&
       audiences.front() == parts_.issuer) {
-    lifetime = kExpirationMax;
+    lifetime = kPodLifetime;
     bound["warnafter"] = now + seconds;
   }
   std::string subject(kUserPrefix);

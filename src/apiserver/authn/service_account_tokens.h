@@ -15,7 +15,7 @@
 #include "api/document.h"
 #include "apiserver/authn/authenticator.h"
 #include "apiserver/cache/cache_set.h"
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 #include "base/random.h"
 #include "pki/jwt.h"
 
@@ -31,7 +31,8 @@ class ServiceAccountTokens {
   };
   ServiceAccountTokens(Parts parts, CacheSet& caches, const Executor& executor, Random& random);
 
-  // Answers a TokenRequest for the account `key`. Errors: NotFound, Invalid, BadRequest, Conflict.
+  // Answers a TokenRequest for the account `key`. Errors: NotFound, Invalid, BadRequest, Conflict;
+  // Forbidden to a node for what is not of its own pods.
   Task<Result<api::Document>> issue(CallContext& call, api::ObjectKey key, api::Document request);
 
   // Nothing: not a token of this issuer. `audiences`: those one of which it must be for; empty:

@@ -69,4 +69,10 @@ Status forbidden_status(const User& user, const RequestInfo& request, std::strin
   return Status::forbidden(request.group, request.resource, request.name, why);
 }
 
+Result<void> require(const Authorizer& authorizer, const User& user, const RequestInfo& request) {
+  const Decision decision = authorizer.authorize(user, request);
+  if (!decision.allowed) return fail(forbidden_status(user, request, decision.reason));
+  return {};
+}
+
 }  // namespace keelson::apiserver

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 
 namespace keelson::apiserver {
 
@@ -27,6 +27,9 @@ class Authorizer {
 std::string forbidden_message(const User& user, const RequestInfo& request);
 // The whole answer; `reason` is the authorizer's, and may be empty.
 Status forbidden_status(const User& user, const RequestInfo& request, std::string_view reason);
+
+// Errors: Forbidden, in these words.
+Result<void> require(const Authorizer& authorizer, const User& user, const RequestInfo& request);
 
 // system:masters may do everything, everybody may ask for health.
 std::unique_ptr<Authorizer> make_base_authorizer();

@@ -5,87 +5,27 @@
 
 #include "api/core/v1.h"
 #include "api/storage/v1.h"
+#include "apiserver/authz/pod_references.h"
 #include "apiserver/authz/rbac_policy.h"
 #include "apiserver/authz/rbac_rules.h"
+#include "podspec/annotations.h"
 
 namespace keelson::apiserver {
 namespace {
 
 using core::v1::PersistentVolume;
 using core::v1::Pod;
-using core::v1::Volume;
 
 constexpr std::string_view kUserPrefix = "system:node:";
 
-// All names of one sort that a pod refers to.
-using Names = std::vector<std::string_view>;
-
-bool has(const Names& names, std::string_view name) {
+bool has(const auto& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-template <class Visit>
-void each_container_env(const Pod& pod, Visit visit) {
-  const auto each = [&](const auto& containers) {
-    for (const auto& container : containers) visit(container.env, container.envFrom);
-  };
-  each(pod.spec.containers);
-  each(pod.spec.initContainers);
-  each(pod.spec.ephemeralContainers);
-}
-
-Names secrets_of(const Pod& pod) {
-  Names names;
-  for (const auto& reference : pod.spec.imagePullSecrets) names.push_back(reference.name);
-  each_container_env(pod, [&](const auto& env, const auto& env_from) {
-    for (const auto& variable : env) {
-      if (variable.valueFrom && variable.valueFrom->secretKeyRef) {
-        names.push_back(variable.valueFrom->secretKeyRef->name);
-      }
-    }
-    for (const auto& source : env_from) {
-      if (source.secretRef) names.push_back(source.secretRef->name);
-    }
-  });
-  for (const Volume& volume : pod.spec.volumes) {
-    if (volume.secret) names.push_back(volume.secret->secretName);
-    if (volume.csi && volume.csi->nodePublishSecretRef) {
-      names.push_back(volume.csi->nodePublishSecretRef->name);
-    }
-    if (!volume.projected) continue;
-    for (const auto& source : volume.projected->sources) {
-      if (source.secret) names.push_back(source.secret->name);
-    }
-  }
-  return names;
-}
-
-Names config_maps_of(const Pod& pod) {
-  Names names;
-  each_container_env(pod, [&](const auto& env, const auto& env_from) {
-    for (const auto& variable : env) {
-      if (variable.valueFrom && variable.valueFrom->configMapKeyRef) {
-        names.push_back(variable.valueFrom->configMapKeyRef->name);
-      }
-    }
-    for (const auto& source : env_from) {
-      if (source.configMapRef) names.push_back(source.configMapRef->name);
-    }
-  });
-  for (const Volume& volume : pod.spec.volumes) {
-    if (volume.configMap) names.push_back(volume.configMap->name);
-    if (!volume.projected) continue;
-    for (const auto& source : volume.projected->sources) {
-      if (source.configMap) names.push_back(source.configMap->name);
-    }
-  }
-  return names;
-}
-
-bool claims(const Pod& pod, std::string_view claim) {
-  return std::ranges::any_of(pod.spec.volumes, [&](const Volume& volume) {
-    if (volume.persistentVolumeClaim) return volume.persistentVolumeClaim->claimName == claim;
-    return volume.ephemeral && pod.metadata.name + "-" + volume.name == claim;
+// Whether only what has `value` in that field is asked for.
+bool selects(const RequestInfo& request, std::string_view field, std::string_view value) {
+  return std::ranges::any_of(request.field_selector.requirements(), [&](const auto& requirement) {
+    return requirement.equal && requirement.field == field && requirement.value == value;
   });
 }
 
@@ -136,6 +76,8 @@ class NodeAuthorizer final : public Authorizer {
       return of_attachment(node, request);
     }
     if (!request.group.empty()) return std::nullopt;
+    if (resource == "pods") return of_pods(node, request);
+    if (resource == "nodes") return of_nodes(node, request);
     if (resource == "secrets") {
       return reading(node, request,
                      [&](const Pod& pod) { return has(secrets_of(pod), request.name); });
@@ -145,7 +87,7 @@ class NodeAuthorizer final : public Authorizer {
                      [&](const Pod& pod) { return has(config_maps_of(pod), request.name); });
     }
     if (resource == "persistentvolumeclaims") {
-      const auto used = [&](const Pod& pod) { return claims(pod, request.name); };
+      const auto used = [&](const Pod& pod) { return has(claims_of(pod), request.name); };
       if (request.subresource == "status" && request.verb != "get") {
         return referenced(node, request, used);
       }
@@ -163,6 +105,38 @@ class NodeAuthorizer final : public Authorizer {
     }
     if (resource == "persistentvolumes") return of_volume(node, request);
     return std::nullopt;
+  }
+
+  // Writes are for admission to judge, which sees the pod.
+  Decision of_pods(std::string_view node, const RequestInfo& request) const {
+    const std::string& verb = request.verb;
+    if (request.subresource == "status") return {verb == "update" || verb == "patch", {}};
+    if (request.subresource == "eviction") return {verb == "create", {}};
+    if (!request.subresource.empty()) return {};
+    if (verb == "create" || verb == "delete") return {true, {}};
+    const bool of_many = verb == "list" || verb == "watch";
+    if (of_many && selects(request, "spec.nodeName", node)) return {true, {}};
+    if (of_many && request.name.empty()) {
+      return {false, "can only list/watch pods with spec.nodeName field selector"};
+    }
+    if (verb != "get" && !of_many) return {};
+    const auto object = pods_->find({request.namespace_, request.name});
+    if (object && object->as<Pod>().spec.nodeName == node) return {true, {}};
+    return denied(node);
+  }
+
+  static Decision of_nodes(std::string_view node, const RequestInfo& request) {
+    const std::string& verb = request.verb;
+    const bool changes = verb == "update" || verb == "patch";
+    if (request.subresource == "status") return {changes, {}};
+    if (!request.subresource.empty()) return {};
+    if (changes || verb == "create") return {true, {}};
+    if (verb != "get" && verb != "list" && verb != "watch") return {};
+    // By name: a node looks for itself before it is there.
+    if (request.name == node) return {true, {}};
+    const std::string who = "node '" + std::string(node) + "' cannot read ";
+    if (request.name.empty()) return {false, who + "all nodes, only its own Node object"};
+    return {false, who + "'" + request.name + "', only its own Node object"};
   }
 
   // Reads of one object, or of lists that pin its name.
@@ -187,7 +161,8 @@ class NodeAuthorizer final : public Authorizer {
     pods_->state().objects.each_from({namespace_, {}}, [&](const api::ObjectPtr& object) {
       if (object->namespace_() != namespace_) return false;
       const Pod& pod = object->as<Pod>();
-      found = pod.spec.nodeName == node && uses(pod);
+      // A node makes mirror pods itself: they must give it nothing.
+      found = pod.spec.nodeName == node && !podspec::is_mirror(pod) && uses(pod);
       return !found;
     });
     return found;
@@ -224,7 +199,7 @@ class NodeAuthorizer final : public Authorizer {
     if (object) {
       const auto& claim = object->as<PersistentVolume>().spec.claimRef;
       if (claim && any_pod(node, claim->namespace_,
-                           [&](const Pod& pod) { return claims(pod, claim->name); })) {
+                           [&](const Pod& pod) { return has(claims_of(pod), claim->name); })) {
         return {true, {}};
       }
     }

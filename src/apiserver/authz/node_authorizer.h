@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a node may do: the rules of system:node, but secrets, config maps, claims, volumes and
-// service accounts only where a pod bound to the node refers to them, and of leases, nodes and CSI
-// nodes only its own. Source: Kubernetes documentation, "Using Node Authorization".
+// service accounts only where a pod bound to the node refers to them, and of pods, nodes, leases
+// and CSI nodes only its own. Source: Kubernetes documentation, "Using Node Authorization";
+// KEP-4601.
 #pragma once
 
 #include <memory>

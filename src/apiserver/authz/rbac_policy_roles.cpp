@@ -132,8 +132,7 @@ constexpr PolicyRole kRoles[] = {
      " apps replicasets,statefulsets;" READ " policy poddisruptionbudgets;" READ
      " core persistentvolumeclaims,persistentvolumes;"
      "create authentication.k8s.io tokenreviews;"
-     "create authorization.k8s.io subjectaccessreviews;" READ
-     " storage.k8s.io "
+     "create authorization.k8s.io subjectaccessreviews;" READ " storage.k8s.io "
      "csidrivers,csinodes,csistoragecapacities,storageclasses,volumeattachments;" READ
      " core namespaces;" READ
      " resource.k8s.io deviceclasses,resourceclaims,resourceslices,devicetaintrules;"

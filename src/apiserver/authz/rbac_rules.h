@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "api/rbac/v1.h"
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 
 namespace keelson::apiserver {
 

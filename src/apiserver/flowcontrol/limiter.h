@@ -7,7 +7,7 @@
 #include <chrono>
 #include <memory>
 
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 #include "base/metrics.h"
 #include "base/task.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "apiserver/front/routes.h"
+#include "apiserver/context/routes.h"
 
 namespace keelson::apiserver {
 

@@ -34,12 +34,6 @@ std::string warning_header(std::string_view text) {
   return out.append("\"");
 }
 
-RowObject row_object(const net::Target& target) {
-  const std::string_view include = target.get("includeObject");
-  if (include == "None") return RowObject::None;
-  return include == "Object" ? RowObject::Object : RowObject::Metadata;
-}
-
 }  // namespace
 
 Result<Output> HttpFront::negotiate_for(const Request& request, const api::Resource& resource) {

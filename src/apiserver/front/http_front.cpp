@@ -5,18 +5,43 @@
 
 #include "api/codec/json.h"
 #include "api/selector.h"
+#include "api/time.h"
 #include "apiserver/front/status_json.h"
 
 namespace keelson::apiserver {
 namespace {
 
-// The name that a metadata.name field selector pins, which authorization is by.
-std::string name_selected(const net::Target& target) {
-  const std::string_view fields = target.get("fieldSelector");
-  if (fields.empty()) return {};
-  const auto selector = api::FieldSelector::parse(fields);
-  if (!selector) return {};
-  return selector->find_exact("metadata.name").value_or(std::string());
+// What authorization is to know of a list; one that cannot be read is refused later.
+api::FieldSelector field_selector_of(const net::Target& target) {
+  auto selector = api::FieldSelector::parse(target.get("fieldSelector"));
+  return selector ? *std::move(selector) : api::FieldSelector();
+}
+
+// How long a request may take: what it asks for, but never more than the default.
+// Source: upstream, WithRequestDeadline and --request-timeout.
+Result<Duration> time_allowed(const net::Target& target) {
+  constexpr Duration kDefault = std::chrono::seconds(60);
+  const std::string_view text = target.get("timeout");
+  if (text.empty()) return kDefault;
+  const auto asked = api::Duration::parse(text);
+  if (!asked) {
+    return fail(Status::bad_request("invalid timeout specified in the request URL - " +
+                                    asked.error().message()));
+  }
+  return asked->value <= Duration::zero() ? kDefault : std::min<Duration>(asked->value, kDefault);
+}
+
+// A WebSocket request is a GET, but a command that it starts takes the right to create, as by POST.
+// Source: upstream, AuthorizePodWebsocketUpgradeCreatePermission.
+Result<void> check_command(const Authorizer& authorizer, const CallContext& call) {
+  const std::string& asked = call.info.subresource;
+  if (call.info.resource != "pods" || call.info.verb == "create" ||
+      (asked != "exec" && asked != "attach" && asked != "portforward")) {
+    return {};
+  }
+  RequestInfo creation = call.info;
+  creation.verb = "create";
+  return require(authorizer, call.user, creation);
 }
 
 bool is_true(std::string_view text) { return !text.empty() && text != "0" && text != "false"; }
@@ -48,7 +73,7 @@ Task<Result<void>> HttpFront::serve(Request& request) {
   CO_TRY(request.target, net::parse_target(http.target));
   const net::Target& target = request.target;
   const bool watch = target.is_on("watch");
-  CO_TRY(call.info, parse_request_info(http.method, target.path, watch, name_selected(target)));
+  CO_TRY(call.info, parse_request_info(http.method, target.path, watch, field_selector_of(target)));
 
   auto identity =
       co_await parts_.authenticator.authenticate({http.headers, request.exchange.peer(), {}});
@@ -89,6 +114,7 @@ Task<Result<void>> HttpFront::serve_resource(Request& request) {
   }
   if (const ConnectHandler* connect =
           parts_.routes.find_connect(resource->group_resource(), info.subresource)) {
+    CO_TRY_OK(check_command(parts_.pipeline.authorizer(), request.call));
     request.code = 200;
     co_await (*connect)(request.exchange, request.call);
     co_return Result<void>{};
@@ -107,6 +133,7 @@ Task<Result<void>> HttpFront::serve_resource(Request& request) {
   if (!allowed || bad_place) {
     co_return fail(Status::method_not_allowed(info.group, info.resource, info.verb));
   }
+  CO_TRY(request.time_allowed, time_allowed(request.target));
   if (info.verb == "get" || info.verb == "list" || info.verb == "watch") {
     co_return co_await serve_read(request, *resource);
   }
@@ -130,9 +157,14 @@ Task<Result<void>> HttpFront::serve_read(Request& request, const api::Resource& 
   }
   CO_TRY(ListQuery query, parse_list_query(request.target.query));
   if (info.verb == "watch") {
-    // The old way of watching one object: its name in the path.
-    if (!info.name.empty() && query.field_selector.empty()) {
-      query.field_selector = "metadata.name=" + info.name;
+    // The old way of watching one object: its name in the path, which authorization was by.
+    if (!info.name.empty()) {
+      if (query.field_selector.empty()) query.field_selector = "metadata.name=" + info.name;
+      const auto selected = api::FieldSelector::parse(query.field_selector);
+      if (!selected || selected->find_exact("metadata.name") != info.name) {
+        co_return fail(
+            Status::bad_request("fieldSelector metadata.name doesn't match requested name"));
+      }
     }
     query.watch = true;
     co_return co_await serve_watch(request, resource, std::move(query), output);

@@ -7,10 +7,10 @@
 
 #include "apiserver/audit/audit.h"
 #include "apiserver/authn/authenticator.h"
+#include "apiserver/context/routes.h"
 #include "apiserver/front/media_types.h"
+#include "apiserver/front/pipeline.h"
 #include "apiserver/front/request_metrics.h"
-#include "apiserver/front/routes.h"
-#include "apiserver/pipeline.h"
 #include "apiserver/registry/resource_api.h"
 #include "net/http.h"
 
@@ -43,6 +43,7 @@ class HttpFront {
     CallContext call;
     std::string audit_id;
     int code = 0;
+    Duration time_allowed{};
   };
 
   Task<Result<void>> serve(Request& request);

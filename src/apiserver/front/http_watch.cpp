@@ -105,12 +105,6 @@ class FrameWriter {
   const Wall now_;
 };
 
-RowObject row_object(const net::Target& target) {
-  const std::string_view include = target.get("includeObject");
-  if (include == "None") return RowObject::None;
-  return include == "Object" ? RowObject::Object : RowObject::Metadata;
-}
-
 }  // namespace
 
 Task<Result<void>> HttpFront::serve_watch(Request& request, const api::Resource& resource,

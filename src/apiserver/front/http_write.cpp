@@ -6,9 +6,6 @@
 namespace keelson::apiserver {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr Duration kRequestTimeout = 60s;  // Upstream: --request-timeout.
 constexpr std::size_t kSummaryMax = 30;
 
 Status too_large() {
@@ -78,7 +75,7 @@ Task<Result<Body>> HttpFront::read_document(Request& request, std::string kind) 
 Task<Result<void>> HttpFront::serve_write(Request& request, const api::Resource& resource) {
   CO_TRY(Output output, negotiate_for(request, resource));
   CO_TRY_OK(parse_write_query(request.target.query, request.call));
-  auto written = co_await with_timeout(kRequestTimeout, write(request, resource));
+  auto written = co_await with_timeout(request.time_allowed, write(request, resource));
   if (!written) {
     if (written.error().is(Reason::Timeout)) {
       co_return fail(Reason::Timeout,

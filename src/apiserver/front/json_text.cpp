@@ -166,6 +166,12 @@ std::string partial_list_json(const ListResult& list, std::string_view version) 
   return out.append("]}");
 }
 
+RowObject row_object(const net::Target& target) {
+  const std::string_view include = target.get("includeObject");
+  if (include == "None") return RowObject::None;
+  return include == "Object" ? RowObject::Object : RowObject::Metadata;
+}
+
 std::string table_json(const api::Resource& resource, const ListResult& list, RowObject include,
                        Wall now, std::string_view version) {
   const api::Resource& shown =

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apiserver/registry/registry.h"
+#include "net/http.h"
 
 namespace keelson::apiserver {
 
@@ -30,6 +31,8 @@ std::string partial_list_json(const ListResult& list, std::string_view version);
 
 // How much of each object comes with a table row.
 enum class RowObject : std::uint8_t { None, Metadata, Object };
+// By the query's includeObject.
+RowObject row_object(const net::Target& target);
 // `continue_` and so on are taken from `list`.
 std::string table_json(const api::Resource& resource, const ListResult& list, RowObject include,
                        Wall now, std::string_view version);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.h"
+
 namespace keelson::apiserver {
 namespace {
 
@@ -13,14 +15,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
 }
 
 std::string_view next_part(std::string_view& text, char separator) {
@@ -51,7 +45,7 @@ std::string_view MediaType::parameter(std::string_view name) const {
 
 MediaType parse_media_type(std::string_view text) {
   MediaType out;
-  out.type = lower(next_part(text, ';'));
+  out.type = lower_case(next_part(text, ';'));
   while (!text.empty()) {
     std::string_view value = next_part(text, ';');
     const std::string_view name = next_part(value, '=');
@@ -63,7 +57,7 @@ MediaType parse_media_type(std::string_view text) {
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), quality);
       out.quality = error == std::errc() ? quality : 0;
     } else if (!name.empty()) {
-      out.parameters.emplace_back(lower(name), std::string(value));
+      out.parameters.emplace_back(lower_case(name), std::string(value));
     }
   }
   return out;

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 #include "base/metrics.h"
 
 namespace keelson::apiserver {

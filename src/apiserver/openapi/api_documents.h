@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "api/schema.h"
+#include "apiserver/context/routes.h"
 #include "apiserver/discovery/served.h"
-#include "apiserver/front/routes.h"
 #include "base/result.h"
 #include "net/http.h"
 

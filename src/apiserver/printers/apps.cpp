@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "api/apps/v1.h"
 #include "api/selector.h"
 #include "apiserver/printers/cells.h"
+#include "base/ascii.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -14,8 +13,7 @@ using namespace apps::v1;
 std::string controller_of(const ControllerRevision& revision) {
   for (const auto& owner : revision.metadata.ownerReferences) {
     if (!owner.controller.value_or(false)) continue;
-    std::string kind = owner.kind;
-    std::ranges::transform(kind, kind.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::string kind = lower_case(owner.kind);
     const auto slash = owner.apiVersion.find('/');
     if (slash != std::string::npos) kind += "." + owner.apiVersion.substr(0, slash);
     return kind + "/" + owner.name;

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/events/v1.h"
 #include "apiserver/printers/cells.h"
+#include "base/ascii.h"
 
 namespace keelson::apiserver {
 namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
 
 std::string trimmed(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n\v\f";
@@ -44,7 +40,7 @@ constexpr Printer kPrinters[] = {printer<events::v1::Event, new_event_cells>()};
 }  // namespace
 
 Cells event_cells(const EventRow& row) {
-  std::string object = lower(row.object.kind);
+  std::string object = lower_case(row.object.kind);
   if (!row.object.name.empty()) object += "/" + row.object.name;
   std::string source(row.component);
   if (!row.instance.empty()) source.append(", ").append(row.instance);

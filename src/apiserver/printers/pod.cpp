@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "apiserver/printers/cells.h"
+#include "podspec/phase.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -111,10 +112,9 @@ PodSummary summarise(const Pod& pod) {
   }
 
   if (pod.metadata.deletionTimestamp) {
-    const bool over = pod.status.phase == "Succeeded" || pod.status.phase == "Failed";
     if (pod.status.reason == "NodeLost") {
       summary.reason = "Unknown";
-    } else if (!over) {
+    } else if (!podspec::is_terminal(pod)) {
       summary.reason = "Terminating";
     }
   }

@@ -8,7 +8,7 @@
 
 #include "api/document.h"
 #include "api/schema.h"
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 
 namespace keelson::apiserver {
 

@@ -2,33 +2,13 @@
 #include "apiserver/registry/list_token.h"
 
 #include "api/codec/json.h"
-#include "api/scalars.h"
+#include "base/base64.h"
 
 namespace keelson::apiserver {
 namespace {
 
 constexpr std::string_view kVersion = "meta.k8s.io/v1";
 constexpr std::size_t kTokenMax = 4096;
-
-// Go's base64.RawURLEncoding.
-std::string to_url_safe(std::string text) {
-  for (char& c : text) {
-    if (c == '+') c = '-';
-    if (c == '/') c = '_';
-  }
-  while (!text.empty() && text.back() == '=') text.pop_back();
-  return text;
-}
-
-std::string from_url_safe(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c == '-') c = '+';
-    if (c == '_') c = '/';
-  }
-  out.append((4 - out.size() % 4) % 4, '=');
-  return out;
-}
 
 Status invalid(std::string_view why) {
   return Status::bad_request("continue key is not valid: " + std::string(why));
@@ -42,12 +22,12 @@ std::string ListToken::text() const {
   json.append(",\"rv\":").append(std::to_string(revision)).append(",\"start\":");
   api::append_json_string(json, start);
   json.append("}");
-  return to_url_safe(api::base64_encode(json));
+  return base64url_encode(json);
 }
 
 Result<ListToken> ListToken::parse(std::string_view text) {
   if (text.size() > kTokenMax) return fail(invalid("too long"));
-  auto bytes = api::base64_decode(from_url_safe(text));
+  auto bytes = base64url_decode(text);
   if (!bytes) return fail(invalid(bytes.error().message()));
   auto parsed = api::parse_json(*bytes, {.depth_max = 4});
   if (!parsed) return fail(invalid(parsed.error().message()));

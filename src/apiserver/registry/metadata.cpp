@@ -2,7 +2,6 @@
 #include "apiserver/registry/metadata.h"
 
 #include "api/codec/json.h"
-#include "api/time.h"
 #include "api/validation/object_meta.h"
 
 namespace keelson::apiserver {
@@ -12,15 +11,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kSuffixLength = 5;
 constexpr std::size_t kGeneratedNameMax = 63;
-
-const json::value* find_metadata(const api::Document& document, std::string_view name) {
-  return api::find_at(document, {"metadata", name});
-}
-
-std::string_view text_of(const json::value& value) {
-  const auto* text = value.if_string();
-  return text ? std::string_view(*text) : std::string_view();
-}
 
 void copy_member(json::object& to, const json::object& from, std::string_view name) {
   if (const auto* value = from.if_contains(name)) {
@@ -39,20 +29,6 @@ meta::v1::ObjectMeta typed_metadata(const api::Document& document) {
 }
 
 }  // namespace
-
-json::object& metadata_of(api::Document& document) {
-  return api::object_at(document, {"metadata"});
-}
-
-std::string time_text(Wall time) { return api::Time(time).text(); }
-
-std::int64_t int_at(const api::Document& document, std::initializer_list<std::string_view> path) {
-  const api::Document* value = api::find_at(document, path);
-  if (value == nullptr) return 0;
-  if (const auto* number = value->if_int64()) return *number;
-  if (const auto* number = value->if_uint64()) return static_cast<std::int64_t>(*number);
-  return 0;
-}
 
 void begin_life(api::Document& document, const api::Resource& resource, Wall now, Random& random) {
   auto& metadata = metadata_of(document);
@@ -120,30 +96,6 @@ api::FieldErrors validate_metadata(const api::Document& document, const api::Res
 
 api::FieldErrors validate_metadata_update(const api::Document& now, const api::Document& before) {
   return api::validate_object_meta_update(typed_metadata(now), typed_metadata(before));
-}
-
-std::vector<std::string> finalizers_of(const api::Document& document) {
-  std::vector<std::string> out;
-  const auto* list = find_metadata(document, "finalizers");
-  if (list == nullptr || !list->is_array()) return out;
-  for (const auto& item : list->get_array()) out.emplace_back(text_of(item));
-  return out;
-}
-
-void set_finalizers(api::Document& document, const std::vector<std::string>& finalizers) {
-  auto& metadata = metadata_of(document);
-  if (finalizers.empty()) {
-    metadata.erase("finalizers");
-    return;
-  }
-  json::array list;
-  for (const auto& name : finalizers) list.emplace_back(name);
-  metadata["finalizers"] = std::move(list);
-}
-
-bool is_deleting(const api::Document& document) {
-  const auto* time = find_metadata(document, "deletionTimestamp");
-  return time != nullptr && time->is_string();
 }
 
 std::string generate_name(std::string_view base, Random& random) {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "api/document.h"
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 
 namespace keelson::apiserver {
 

@@ -14,12 +14,13 @@
 
 #include "api/object.h"
 #include "apiserver/admission/admission.h"
+#include "apiserver/authz/authorizer.h"
 #include "apiserver/cache/cache_set.h"
+#include "apiserver/context/request.h"
 #include "apiserver/registry/accept.h"
 #include "apiserver/registry/options.h"
 #include "apiserver/registry/storage.h"
 #include "apiserver/registry/strategy.h"
-#include "apiserver/request.h"
 #include "base/random.h"
 
 namespace keelson::apiserver {
@@ -58,6 +59,9 @@ class Registry {
 
   // Before the first call. One allocation a kind (its stored version).
   void set_allocation(const api::Resource& stored, std::unique_ptr<Allocation> allocation);
+
+  // Before the first call; outlives the registry.
+  void set_authorizer(const Authorizer& authorizer) { authorizer_ = &authorizer; }
 
   // --- Reads (read.cpp, list.cpp, watch.cpp)
   // ------------------------------------------------------
@@ -126,6 +130,10 @@ class Registry {
                                                   api::ObjectPtr before);
   Task<Result<std::optional<Removed>>> try_remove(CallContext& call, const Target& target,
                                                   const DeleteQuery& query, api::ObjectPtr before);
+  // PUT of what does not exist, where the kind allows that. Errors: Forbidden for who may only
+  // update; Conflict if the body speaks of an object that was there.
+  Task<Result<Written>> create_by_update(CallContext& call, const Target& target,
+                                         api::Document document);
   Task<Result<api::ObjectPtr>> insert(CallContext& call, const Target& target,
                                       api::Document document);
   Task<Result<std::optional<api::ObjectPtr>>> write(CallContext& call, const Target& target,
@@ -141,6 +149,7 @@ class Registry {
   Allocation* allocation_of(const api::Resource& stored) const;
 
   Parts parts_;
+  const Authorizer* authorizer_ = nullptr;
   std::map<const api::Resource*, std::unique_ptr<Allocation>> allocations_;
 };
 

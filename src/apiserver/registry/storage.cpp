@@ -21,7 +21,11 @@ Histogram& request_time(Metrics& metrics, std::string operation) {
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 bool is_event(const api::Resource& stored) { return stored.storage_prefix == "events"; }
-bool is_lease(const api::Resource& stored) { return stored.storage_prefix == "leases"; }
+
+// A node's sign of life: the next one repairs what a crash took.
+bool is_heartbeat(const api::Resource& stored, const api::ObjectKey& key) {
+  return stored.storage_prefix == "leases" && key.namespace_ == "kube-node-lease";
+}
 
 }  // namespace
 
@@ -40,12 +44,15 @@ Task<Result<api::ObjectPtr>> Storage::read(const api::Resource& stored, api::Obj
   co_return api::Object::from_stored(item->value, item->mod_revision);
 }
 
-Task<Result<store::Revision>> Storage::commit(const api::Resource& stored, store::Write write) {
+Task<Result<store::Revision>> Storage::commit(store::Write write, store::Durability durability) {
   store::Transaction transaction;
   transaction.writes.push_back(std::move(write));
-  if (is_lease(stored)) transaction.durability = store::Durability::Behind;
+  transaction.durability = durability;
   const Duration start = executor_.monotonic();
-  auto revision = co_await store_.commit(std::move(transaction));
+  // Not to be stopped: what was handed to the store happens, and callers must know that it did.
+  const TaskContext& context = co_await this_context();
+  auto revision =
+      co_await run_in(TaskContext{context.executor, {}}, store_.commit(std::move(transaction)));
   commit_time_.observe(seconds(executor_.monotonic() - start));
   if (revision) caches_.note_commit(*revision);
   co_return revision;
@@ -57,7 +64,10 @@ Task<Result<api::ObjectPtr>> Storage::write(const api::Resource& stored, api::Ob
       .key = CacheSet::storage_key(stored, key), .value = std::move(value), .expected = expected};
   if (is_event(stored)) write.ttl = kEventTtl;
   const std::string bytes = *write.value;
-  CO_TRY(const store::Revision revision, co_await commit(stored, std::move(write)));
+  const bool behind = expected != 0 && is_heartbeat(stored, key);
+  CO_TRY(const store::Revision revision,
+         co_await commit(std::move(write),
+                         behind ? store::Durability::Behind : store::Durability::Synced));
   // Mostly the cache has heard of it by now: then there is one object of it, and its typed value is
   // decoded once.
   if (const auto cache = caches_.find(stored)) {
@@ -71,7 +81,7 @@ Task<Result<store::Revision>> Storage::remove(const api::Resource& stored, api::
                                               store::Revision expected) {
   store::Write write{
       .key = CacheSet::storage_key(stored, key), .value = std::nullopt, .expected = expected};
-  co_return co_await commit(stored, std::move(write));
+  co_return co_await commit(std::move(write), store::Durability::Synced);
 }
 
 }  // namespace keelson::apiserver

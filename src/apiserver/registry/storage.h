@@ -33,7 +33,7 @@ class Storage {
                                        store::Revision expected);
 
  private:
-  Task<Result<store::Revision>> commit(const api::Resource& stored, store::Write write);
+  Task<Result<store::Revision>> commit(store::Write write, store::Durability durability);
 
   store::Store& store_;
   CacheSet& caches_;

@@ -2,8 +2,10 @@
 // What holds for kinds that need nothing particular.
 #include "apiserver/registry/strategy.h"
 
+#include <algorithm>
+
 #include "api/names.h"
-#include "apiserver/registry/kinds/schema_check.h"
+#include "apiserver/registry/schema_check.h"
 
 namespace keelson::apiserver {
 
@@ -67,7 +69,10 @@ std::optional<std::int64_t> Strategy::grace_period(const api::Object&,
 bool Strategy::holds_deletion(api::Document&) const { return false; }
 
 bool Strategy::status_updates_metadata(const api::Resource& resource) const {
-  return resource.group.empty();
+  // Source: upstream, the status strategies of these groups, which keep nothing but the spec.
+  constexpr std::string_view kGroups[] = {"",      "apps",   "autoscaling",
+                                          "batch", "policy", "networking.k8s.io"};
+  return std::ranges::find(kGroups, resource.group) != std::end(kGroups);
 }
 
 bool Strategy::returns_deleted(const api::Resource& resource) const {

@@ -12,7 +12,7 @@
 #include "api/document.h"
 #include "api/object.h"
 #include "api/validation/field_error.h"
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 #include "base/task.h"
 
 namespace keelson::apiserver {
@@ -71,8 +71,8 @@ class Strategy {
   virtual bool holds_deletion(api::Document& object) const;
   // Whether a new object may say how it is: its creator is who knows.
   virtual bool keeps_status_of_new() const { return false; }
-  // Whether an update of /status may change labels, annotations and finalizers, as upstream's core
-  // kinds let it.
+  // Whether an update of /status may change labels, annotations and finalizers, as most of
+  // upstream's kinds let it.
   virtual bool status_updates_metadata(const api::Resource& resource) const;
   // Answered with the object as it was instead of a Status when it is gone at once.
   virtual bool returns_deleted(const api::Resource& resource) const;

@@ -68,15 +68,7 @@ Task<Result<Written>> Registry::update(CallContext& call, const api::Resource& r
 
   if (resource.create_on_update && target.subresource.empty()) {
     CO_TRY(const auto before, co_await current(target, false));
-    if (!before) {
-      if (!api::string_at(document, {"metadata", "resourceVersion"}).empty()) {
-        metadata_of(document).erase("resourceVersion");
-      }
-      convert(document, resource, target.stored);
-      CO_TRY(auto created, co_await insert(call, target, std::move(document)));
-      CO_TRY(auto shown, convert(std::move(created), target.stored, resource));
-      co_return Written{std::move(shown), true};
-    }
+    if (!before) co_return co_await create_by_update(call, target, std::move(document));
   }
   const UpdateRules rules{.requires_version = !resource.unconditional_update,
                           .conflict_retries = kChangeRetries};
@@ -86,6 +78,23 @@ Task<Result<Written>> Registry::update(CallContext& call, const api::Resource& r
         return document;
       },
       rules);
+}
+
+Task<Result<Written>> Registry::create_by_update(CallContext& call, const Target& target,
+                                                 api::Document document) {
+  if (authorizer_ != nullptr) {
+    RequestInfo creation = call.info;
+    creation.verb = "create";
+    CO_TRY_OK(require(*authorizer_, call.user, creation));
+  }
+  if (const auto uid = api::string_at(document, {"metadata", "uid"}); !uid.empty()) {
+    co_return fail(precondition_conflict(target.requested, target.key, uid, ""));
+  }
+  metadata_of(document).erase("resourceVersion");
+  convert(document, target.requested, target.stored);
+  CO_TRY(auto created, co_await insert(call, target, std::move(document)));
+  CO_TRY(auto shown, convert(std::move(created), target.stored, target.requested));
+  co_return Written{std::move(shown), true};
 }
 
 Task<Result<Written>> Registry::change(CallContext& call, const api::Resource& resource,

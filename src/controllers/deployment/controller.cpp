@@ -34,7 +34,7 @@ class DeploymentController final : public Controller {
         });
     // A Recreate deployment waits for the last old pod to go.
     context.informers.of<Pod>().add_handler([this](const ObjectPtr& before, const ObjectPtr& now) {
-      if (before && (!now || is_finished(now->as<Pod>()))) pod_gone(before->as<Pod>());
+      if (before && (!now || is_terminal(now->as<Pod>()))) pod_gone(before->as<Pod>());
     });
   }
 
@@ -143,7 +143,7 @@ class DeploymentController final : public Controller {
     for (const auto& set : old) {
       for (const auto& pod :
            context_.informers.of<Pod>().by_index<Pod>(kByController, set->metadata.uid)) {
-        if (!is_finished(*pod))
+        if (!is_terminal(*pod))
           co_return co_await report(*deployment, std::move(conditions), current, old);
       }
     }
@@ -207,13 +207,15 @@ class DeploymentController final : public Controller {
     conditions = std::move(status.conditions);
     // kubectl rollout reads the number from the deployment itself.
     if (revision(deployment->metadata) != revision(current->metadata)) {
-      // On this version only: the rest of the round judges by the spec that was read.
+      // On this version only: the rest of the round judges by the spec that was read. By way of the
+      // status, so that the generation, which is the user's, stays.
       const std::string patch = boost::json::serialize(boost::json::object{
           {"metadata",
            {{"resourceVersion", deployment->metadata.resourceVersion},
             {"annotations", {{kRevision, std::to_string(revision(current->metadata))}}}}}});
-      CO_TRY(deployment, co_await context_.client.patch<Deployment>(
-                             key_of(*deployment), client::PatchType::Merge, patch));
+      CO_TRY(deployment,
+             co_await context_.client.patch<Deployment>(
+                 key_of(*deployment), client::PatchType::Merge, patch, {.subresource = "status"}));
       own_writes_.note(deployment->metadata);
     }
     co_return current;

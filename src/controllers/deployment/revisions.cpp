@@ -18,12 +18,6 @@ std::int64_t number(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() ? value : 0;
 }
 
-bool older(const ReplicaSetPtr& a, const ReplicaSetPtr& b) {
-  if (a->metadata.creationTimestamp != b->metadata.creationTimestamp)
-    return a->metadata.creationTimestamp < b->metadata.creationTimestamp;
-  return a->metadata.name < b->metadata.name;
-}
-
 // The hash label is in every set's template and in no deployment's.
 bool same_template(const core::v1::PodTemplateSpec& a, core::v1::PodTemplateSpec b) {
   b.metadata.labels.erase(std::string(kTemplateHash));
@@ -41,6 +35,12 @@ bool stays_behind(std::string_view annotation) {
 }
 
 }  // namespace
+
+bool older(const ReplicaSetPtr& a, const ReplicaSetPtr& b) {
+  if (a->metadata.creationTimestamp != b->metadata.creationTimestamp)
+    return a->metadata.creationTimestamp < b->metadata.creationTimestamp;
+  return a->metadata.name < b->metadata.name;
+}
 
 std::string template_hash(const core::v1::PodTemplateSpec& pod_template, int collisions) {
   // FNV-1a over the canonical JSON. Upstream hashes a Go dump; the value is opaque to everybody.

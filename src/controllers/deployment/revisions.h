@@ -21,11 +21,15 @@ inline constexpr std::string_view kDesiredReplicas = "deployment.kubernetes.io/d
 inline constexpr std::string_view kMaxReplicas = "deployment.kubernetes.io/max-replicas";
 inline constexpr std::string_view kTemplateHash = "pod-template-hash";
 
-// Of a pod template: stable over restarts, changed by any change of it and by `collisions`; made of characters
-// that spell no word.
+// By time of creation, then by name.
+bool older(const ReplicaSetPtr& a, const ReplicaSetPtr& b);
+
+// Of a pod template: stable over restarts, changed by any change of it and by `collisions`; made of
+// characters that spell no word.
 std::string template_hash(const core::v1::PodTemplateSpec& pod_template, int collisions);
 
-// The set that runs the deployment's present template (the oldest of several); null if there is none.
+// The set that runs the deployment's present template (the oldest of several); null if there is
+// none.
 ReplicaSetPtr find_new(const Deployment& deployment, const std::vector<ReplicaSetPtr>& sets);
 // All others.
 std::vector<ReplicaSetPtr> find_old(const ReplicaSetPtr& current,

@@ -21,12 +21,6 @@ std::vector<ReplicaSetPtr> with(const ReplicaSetPtr& current, std::vector<Replic
   return old;
 }
 
-bool by_age(const ReplicaSetPtr& a, const ReplicaSetPtr& b) {
-  if (a->metadata.creationTimestamp != b->metadata.creationTimestamp)
-    return a->metadata.creationTimestamp < b->metadata.creationTimestamp;
-  return a->metadata.name < b->metadata.name;
-}
-
 int most_replicas(const Deployment& deployment) {
   return wanted(deployment) == 0 ? 0 : wanted(deployment) + limits(deployment).surge;
 }
@@ -40,7 +34,7 @@ ReplicaSetPtr sole_active(const ReplicaSetPtr& current, const std::vector<Replic
   if (active.size() == 1) return active.front();
   if (!active.empty()) return nullptr;
   if (current) return current;
-  const auto newest = std::ranges::max_element(old, by_age);
+  const auto newest = std::ranges::max_element(old, older);
   return newest == old.end() ? nullptr : *newest;
 }
 
@@ -192,7 +186,7 @@ std::vector<Scaling> scale_old(const Deployment& deployment, const ReplicaSetPtr
   if (most <= 0) return {};
 
   std::vector<ReplicaSetPtr> ordered = old;
-  std::ranges::sort(ordered, by_age);
+  std::ranges::sort(ordered, older);
   std::vector<int> left;
   for (const auto& set : ordered) left.push_back(size(*set));
 
@@ -250,10 +244,11 @@ std::vector<Scaling> resize(const Deployment& deployment, const ReplicaSetPtr& c
   int left = most_replicas(deployment) - total_size(active);
   if (left == 0) return {};
   const bool grow = left > 0;
-  // What rounding leaves over goes to the largest; among equals, growth to the newer, shrinking to the older.
+  // What rounding leaves over goes to the largest; among equals, growth to the newer, shrinking to
+  // the older.
   std::ranges::sort(active, [grow](const auto& a, const auto& b) {
     if (size(*a) != size(*b)) return size(*a) > size(*b);
-    return grow ? by_age(b, a) : by_age(a, b);
+    return grow ? older(b, a) : older(a, b);
   });
   std::vector<int> sizes;
   for (const auto& set : active) {
@@ -267,7 +262,8 @@ std::vector<Scaling> resize(const Deployment& deployment, const ReplicaSetPtr& c
   return plan;
 }
 
-apps::v1::DeploymentStatus rollout_status(const Deployment& deployment, const ReplicaSetPtr& current,
+apps::v1::DeploymentStatus rollout_status(const Deployment& deployment,
+                                          const ReplicaSetPtr& current,
                                           const std::vector<ReplicaSetPtr>& old, Wall now) {
   apps::v1::DeploymentStatus status;
   status.observedGeneration = deployment.metadata.generation;

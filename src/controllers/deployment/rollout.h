@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How big each of a Deployment's ReplicaSets should be now, and how the roll-out stands. Pure
-// functions. Source: Kubernetes documentation, "Deployments"; upstream's rolling.go and progress.go.
+// functions. Source: Kubernetes documentation, "Deployments"; upstream's rolling.go and
+// progress.go.
 #pragma once
 
 #include <vector>
@@ -19,7 +20,8 @@ struct Limits {
   int surge = 0;
   int unavailable = 0;
 };
-// Percentages of spec.replicas: surge rounds up, unavailable down; not both 0. 0 and 0 for Recreate.
+// Percentages of spec.replicas: surge rounds up, unavailable down; not both 0. 0 and 0 for
+// Recreate.
 Limits limits(const Deployment& deployment);
 
 // Steps of a rolling update. `current` may be null only for the old ones' part.
@@ -38,7 +40,8 @@ std::vector<Scaling> resize(const Deployment& deployment, const ReplicaSetPtr& c
 int initial_replicas(const Deployment& deployment, const std::vector<ReplicaSetPtr>& old);
 
 // The status that the sets make, with the conditions Available, Progressing, ReplicaFailure.
-apps::v1::DeploymentStatus rollout_status(const Deployment& deployment, const ReplicaSetPtr& current,
+apps::v1::DeploymentStatus rollout_status(const Deployment& deployment,
+                                          const ReplicaSetPtr& current,
                                           const std::vector<ReplicaSetPtr>& old, Wall now);
 bool is_complete(const Deployment& deployment, const apps::v1::DeploymentStatus& status);
 // When the progress deadline has to be looked at; 0: not at all.

@@ -23,12 +23,11 @@ std::optional<std::int32_t> find_target_port(const core::v1::Pod& pod,
                                              const core::v1::ServicePort& port) {
   if (port.targetPort.is_int())
     return port.targetPort.int_value() ? port.targetPort.int_value() : port.port;
-  const auto look = [&](const std::vector<core::v1::Container>& containers)
-      -> std::optional<std::int32_t> {
+  const auto look =
+      [&](const std::vector<core::v1::Container>& containers) -> std::optional<std::int32_t> {
     for (const auto& container : containers) {
       for (const auto& candidate : container.ports) {
-        if (candidate.name == port.targetPort.string_value() &&
-            candidate.protocol == port.protocol)
+        if (candidate.name == port.targetPort.string_value() && candidate.protocol == port.protocol)
           return candidate.containerPort;
       }
     }
@@ -43,18 +42,18 @@ std::optional<std::int32_t> find_target_port(const core::v1::Pod& pod,
   return look(sidecars);
 }
 
-std::vector<Backend> find_backends(
-    const core::v1::Service& service,
-    const std::vector<std::shared_ptr<const core::v1::Pod>>& pods, std::string_view ip_family) {
+std::vector<Backend> find_backends(const core::v1::Service& service,
+                                   const std::vector<std::shared_ptr<const core::v1::Pod>>& pods,
+                                   std::string_view ip_family) {
   std::vector<Backend> backends;
   for (const auto& pod : pods) {
     std::string address = address_of(*pod, ip_family);
-    if (address.empty() || is_finished(*pod)) continue;
+    if (address.empty() || is_terminal(*pod)) continue;
     Backend backend{.pod = pod, .address = std::move(address), .ports = {}, .hostname = {}};
     backend.serving = service.spec.publishNotReadyAddresses || is_ready(*pod);
     backend.terminating = pod->metadata.deletionTimestamp.has_value();
-    backend.ready = service.spec.publishNotReadyAddresses ||
-                    (backend.serving && !backend.terminating);
+    backend.ready =
+        service.spec.publishNotReadyAddresses || (backend.serving && !backend.terminating);
     if (!pod->spec.hostname.empty() && pod->spec.subdomain == service.metadata.name)
       backend.hostname = pod->spec.hostname;
     for (const auto& port : service.spec.ports) {

@@ -32,9 +32,9 @@ struct Backend {
 bool is_headless(const core::v1::Service& service);
 
 // Pods (those that the selector finds) with an address in `ip_family` ("IPv4" or "IPv6").
-std::vector<Backend> find_backends(
-    const core::v1::Service& service,
-    const std::vector<std::shared_ptr<const core::v1::Pod>>& pods, std::string_view ip_family);
+std::vector<Backend> find_backends(const core::v1::Service& service,
+                                   const std::vector<std::shared_ptr<const core::v1::Pod>>& pods,
+                                   std::string_view ip_family);
 
 // The number that a service's target port has in this pod; nothing if a name is unknown there.
 std::optional<std::int32_t> find_target_port(const core::v1::Pod& pod,

@@ -121,7 +121,8 @@ SlicePlan plan_slices(const core::v1::Service& service, std::string_view ip_fami
     auto& group = drafts[ports];
     auto target = group.begin();
     for (auto& [id, endpoint] : missing) {
-      while (target != group.end() && target->slice.endpoints.size() >= kEndpointsPerSlice) ++target;
+      while (target != group.end() && target->slice.endpoints.size() >= kEndpointsPerSlice)
+        ++target;
       if (target == group.end()) {
         group.push_back({nullptr, new_slice(service, ip_family, ports)});
         target = std::prev(group.end());

@@ -24,8 +24,8 @@ struct SlicePlan {
   std::vector<SlicePtr> remove;
 };
 
-// `existing`: the slices of this service and family that this controller manages. `zone_of` tells a node's
-// zone, "" if it has none.
+// `existing`: the slices of this service and family that this controller manages. `zone_of` tells a
+// node's zone, "" if it has none.
 SlicePlan plan_slices(const core::v1::Service& service, std::string_view ip_family,
                       const std::vector<Backend>& backends, const std::vector<SlicePtr>& existing,
                       const std::function<std::string(const std::string& node)>& zone_of);

@@ -17,8 +17,7 @@ using core::v1::Service;
 constexpr std::string_view kByLabel = "label";
 constexpr std::string_view kBySelector = "selector";
 
-std::string label_value(std::string_view namespace_, std::string_view key,
-                        std::string_view value) {
+std::string label_value(std::string_view namespace_, std::string_view key, std::string_view value) {
   std::string text(namespace_);
   return text.append("/").append(key).append("=").append(value);
 }
@@ -36,7 +35,7 @@ bool matters(const api::Object& before, const api::Object& now) {
   const Pod& a = before.as<Pod>();
   const Pod& b = now.as<Pod>();
   return before.labels() != now.labels() || before.is_deleting() != now.is_deleting() ||
-         is_ready(a) != is_ready(b) || is_finished(a) != is_finished(b) ||
+         is_ready(a) != is_ready(b) || is_terminal(a) != is_terminal(b) ||
          a.status.podIP != b.status.podIP || !(a.status.podIPs == b.status.podIPs) ||
          a.spec.nodeName != b.spec.nodeName || a.spec.hostname != b.spec.hostname ||
          a.spec.subdomain != b.spec.subdomain;

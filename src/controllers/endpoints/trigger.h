@@ -7,9 +7,9 @@
 
 namespace keelson::controllers {
 
-// A reconcile looks at all pods of a service and writes up to a hundred endpoints at once, while pods
-// of a rollout come and go many a second: what comes within this time is one write. The first change
-// after it is told at once.
+// A reconcile looks at all pods of a service and writes up to a hundred endpoints at once, while
+// pods of a rollout come and go many a second: what comes within this time is one write. The first
+// change after it is told at once.
 inline constexpr client::QueueDelays kEndpointDelays{.rest = std::chrono::milliseconds(100)};
 
 // Adds handlers that put service keys into `queue`, which must outlive the informers.

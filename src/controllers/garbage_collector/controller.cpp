@@ -199,15 +199,19 @@ class GarbageCollector final : public Controller {
     absent_.insert(uid);
   }
 
+  // Only the version that was judged: whoever adds an owner meanwhile wants it kept. A newer one
+  // comes as an event, and is judged anew.
   Task<Result<void>> remove(const Node& node, client::Propagation propagation) {
     log_verbose(2, "Deleting object without owners",
                 {{"resource", node.resource->group_resource()}, {"key", node.key.text()}});
     auto removed = co_await context_.client.remove(
         *node.resource, node.key,
-        client::DeleteOptions{.propagation = propagation == client::Propagation::Default
-                                                 ? client::Propagation::Background
-                                                 : propagation,
-                              .precondition_uid = node.uid});
+        client::DeleteOptions{
+            .propagation = propagation == client::Propagation::Default
+                               ? client::Propagation::Background
+                               : propagation,
+            .precondition_uid = node.uid,
+            .precondition_resource_version = std::to_string(node.resource_version)});
     if (!removed && !removed.error().is(Reason::NotFound) && !removed.error().is(Reason::Conflict))
       co_return fail(std::move(removed).error());
     co_return Result<void>{};
@@ -230,13 +234,11 @@ class GarbageCollector final : public Controller {
     co_return co_await patch(node, {{"finalizers", std::move(kept)}});
   }
 
-  // A merge patch of metadata, on the very version that the graph knows of: lists are replaced
+  // A merge patch of metadata, on the very version that was judged: lists are replaced
   // whole, and must not undo what somebody added meanwhile.
   Task<Result<void>> patch(const Node& node, boost::json::object metadata) {
-    const auto current = context_.informers.of(*node.resource).find(node.key);
-    if (!current || current->uid() != node.uid) co_return Result<void>{};
     metadata["uid"] = node.uid;
-    metadata["resourceVersion"] = std::to_string(current->resource_version());
+    metadata["resourceVersion"] = std::to_string(node.resource_version);
     auto patched = co_await context_.client.patch(
         *node.resource, node.key, client::PatchType::Merge,
         boost::json::serialize(boost::json::object{{"metadata", std::move(metadata)}}), {});

@@ -49,6 +49,7 @@ Node node_of(const api::Resource& resource, const api::Object& object) {
   Node node{.resource = &resource,
             .key = object.key(),
             .uid = object.uid(),
+            .resource_version = object.resource_version(),
             .owners = {},
             .finalizers = {},
             .deleting = object.is_deleting()};

@@ -18,6 +18,7 @@ struct Node {
   const api::Resource* resource = nullptr;
   api::ObjectKey key;
   std::string uid;
+  std::int64_t resource_version = 0;
   std::vector<meta::v1::OwnerReference> owners;
   std::vector<std::string> finalizers;
   bool deleting = false;

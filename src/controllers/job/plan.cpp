@@ -27,9 +27,7 @@ bool is_true(const JobStatus& status, std::string_view type) {
   return found && found->status == kTrue;
 }
 
-bool is_terminating(const Pod& pod) {
-  return pod.metadata.deletionTimestamp && !controllers::is_finished(pod);
-}
+bool is_terminating(const Pod& pod) { return pod.metadata.deletionTimestamp && !is_terminal(pod); }
 
 // The index, where it counts for the job.
 std::optional<int> valid_index(const Job& job, const Pod& pod) {

@@ -380,6 +380,7 @@ Task<Result<v1::ContainerStatus>> FakeRuntime::container_status(std::string id) 
   status.set_image_ref(container.config.image().image());
   *status.mutable_labels() = container.config.labels();
   *status.mutable_annotations() = container.config.annotations();
+  *status.mutable_mounts() = container.config.mounts();
   co_return status;
 }
 

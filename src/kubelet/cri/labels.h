@@ -18,6 +18,5 @@ inline constexpr char kMessagePolicyAnnotation[] =
     "io.kubernetes.container.terminationMessagePolicy";
 inline constexpr char kGracePeriodAnnotation[] = "io.kubernetes.pod.terminationGracePeriod";
 inline constexpr char kConfigSourceAnnotation[] = "kubernetes.io/config.source";
-inline constexpr char kConfigSeenAnnotation[] = "kubernetes.io/config.seen";
 
 }  // namespace keelson::cri

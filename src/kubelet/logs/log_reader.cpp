@@ -119,7 +119,7 @@ std::optional<std::uint64_t> tail_offset(int file, std::int64_t lines) {
 }
 
 std::string read_log_text(const std::string& path, const LogOptions& options) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return {};
   std::string out;
   std::optional<std::uint64_t> offset = 0;

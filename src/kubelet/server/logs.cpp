@@ -56,7 +56,7 @@ class LogFile {
 
   bool open_at(const LogOptions& options) {
     shut();
-    file_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    file_ = open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     offset_ = 0;
     if (file_ >= 0 && options.tail_lines) {
       offset_ = tail_offset(file_, *options.tail_lines).value_or(0);

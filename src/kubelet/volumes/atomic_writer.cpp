@@ -30,7 +30,7 @@ std::string folder_name(Wall now, Random& random) {
   return text + std::to_string(random.below(4'000'000'000));
 }
 
-// Whether the folder holds exactly these files with these modes.
+// Whether the folder holds exactly these files with these modes and owners.
 bool holds(const fs::path& folder, const Payload& payload) {
   std::error_code error;
   std::size_t files = 0;
@@ -46,6 +46,7 @@ bool holds(const fs::path& folder, const Payload& payload) {
         (info.st_mode & 0777) != (found->second.mode | 0440)) {
       return false;
     }
+    if (found->second.owner && *found->second.owner != info.st_uid) return false;
     const auto bytes = read_file(entry->path().string(), 16 << 20);
     if (!bytes || *bytes != found->second.bytes) return false;
     ++files;
@@ -91,10 +92,8 @@ Result<bool> write_payload(const std::string& volume, const Payload& payload,
       const fs::path target = fresh / path;
       TRY_OK(make_folders(target.parent_path().string(), 0755));
       TRY_OK(write_file(target.string(), file.bytes, file.mode));
-      if (group) {
-        TRY_OK(set_owner(target.string(), std::nullopt, group));
-        TRY_OK(set_mode(target.string(), file.mode | 0440));
-      }
+      if (file.owner || group) TRY_OK(set_owner(target.string(), file.owner, group));
+      if (group) TRY_OK(set_mode(target.string(), file.mode | 0440));
     }
     const fs::path next = root / kNextData;
     fs::remove(next, error);

@@ -22,6 +22,7 @@ namespace keelson::kubelet {
 struct PayloadFile {
   std::string bytes;
   std::uint32_t mode = 0644;
+  std::optional<std::uint32_t> owner = std::nullopt;  // None: the kubelet.
   bool operator==(const PayloadFile&) const = default;
 };
 using Payload = std::map<std::string, PayloadFile>;  // By path below the volume.

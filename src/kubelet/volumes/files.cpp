@@ -62,7 +62,7 @@ Status errno_status(std::string_view operation, const std::string& path, int err
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (file < 0) return fail(errno_status("open", path, errno));
   std::string out;
   char block[16 << 10];
@@ -84,7 +84,9 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 }
 
 Result<void> write_file(const std::string& path, std::string_view bytes, std::uint32_t mode) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  // Without waiting for the reader of a FIFO that has the name.
+  const int file =
+      open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0) return fail(errno_status("open", path, errno));
   int error = 0;
   while (!bytes.empty()) {
@@ -119,6 +121,18 @@ Result<void> make_folders(const std::string& path, std::uint32_t mode) {
   return set_mode(path, mode);
 }
 
+Result<std::string> make_canonical(const std::string& path) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  std::string folder = error ? "" : fs::weakly_canonical(absolute, error).string();
+  if (error) return fail(errno_status("resolve", path, error.value()));
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  TRY_OK(make_folders(folder));
+  auto canonical = fs::canonical(folder, error);
+  if (error) return fail(errno_status("resolve", path, error.value()));
+  return canonical.string();
+}
+
 Result<void> set_owner(const std::string& path, std::optional<std::uint32_t> user,
                        std::optional<std::uint32_t> group) {
   constexpr auto kKeep = static_cast<std::uint32_t>(-1);
@@ -141,8 +155,17 @@ Result<void> bind_mount(const std::string& source, const std::string& target) {
 }
 
 bool is_mount_point(const std::string& path) {
+  struct statx info{};
+  if (statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &info) != 0) {
+    return false;
+  }
+  if ((info.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0) {
+    return (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+  }
+  // Before Linux 5.8.
+  std::error_code error;
   const auto points = mount_points();
-  return std::ranges::find(points, path) != points.end();
+  return std::ranges::find(points, fs::canonical(path, error).string()) != points.end();
 }
 
 Result<void> mount_tmpfs(const std::string& path, const std::string& options) {
@@ -154,11 +177,16 @@ Result<void> mount_tmpfs(const std::string& path, const std::string& options) {
 }
 
 Result<void> unmount_below(const std::string& folder) {
-  const std::string prefix = folder + "/";
+  std::error_code error;
+  // The kernel knows mounts by this name only.
+  const std::string root = fs::canonical(folder, error).string();
+  if (error == std::errc::no_such_file_or_directory) return {};
+  if (error) return fail(errno_status("resolve", folder, error.value()));
+  const std::string prefix = root.ends_with('/') ? root : root + "/";
   auto points = mount_points();
   Result<void> result;
   for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    if (*point != folder && !point->starts_with(prefix)) continue;
+    if (*point != root && !point->starts_with(prefix)) continue;
     if (umount2(point->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL) {
       result = fail(errno_status("umount", *point, errno));
     }

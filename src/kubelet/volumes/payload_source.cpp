@@ -6,6 +6,7 @@ namespace keelson::kubelet {
 namespace {
 
 constexpr std::int32_t kDefaultMode = 0644;
+constexpr std::uint32_t kOwnerOnly = 0600;
 
 std::uint32_t mode_of(const std::optional<std::int32_t>& mode, std::uint32_t otherwise) {
   return mode ? static_cast<std::uint32_t>(*mode) & 0777 : otherwise;
@@ -41,7 +42,30 @@ Result<void> add_fields(const v1::Pod& pod, const std::vector<v1::DownwardAPIVol
   return {};
 }
 
+// The user that all containers run as; none if one does not say, or they differ. Upstream's
+// FsUserFrom.
+std::optional<std::uint32_t> single_user(const v1::Pod& pod) {
+  std::optional<std::int64_t> user;
+  for (const v1::Container* container : all_containers(pod)) {
+    std::optional<std::int64_t> own;
+    if (pod.spec.securityContext) own = pod.spec.securityContext->runAsUser;
+    if (container->securityContext && container->securityContext->runAsUser) {
+      own = container->securityContext->runAsUser;
+    }
+    if (!own || (user && *user != *own)) return std::nullopt;
+    user = own;
+  }
+  if (!user) return std::nullopt;
+  return static_cast<std::uint32_t>(*user);
+}
+
 }  // namespace
+
+PayloadFile token_file(const v1::Pod& pod, std::string token, std::uint32_t mode) {
+  const auto user = single_user(pod);
+  const bool has_group = pod.spec.securityContext && pod.spec.securityContext->fsGroup;
+  return {std::move(token), user || has_group ? kOwnerOnly : mode, user};
+}
 
 bool has_payload(const v1::Volume& volume) {
   return volume.configMap || volume.secret || volume.downwardAPI || volume.projected;
@@ -120,7 +144,7 @@ Task<Result<Payload>> PayloadSource::payload(PodPtr pod, const v1::Volume* volum
         CO_TRY_OK(add_fields(*pod, source.downwardAPI->items, mode, node, out));
       } else if (source.serviceAccountToken) {
         CO_TRY(auto token, co_await tokens_.token(pod, *source.serviceAccountToken));
-        out[source.serviceAccountToken->path] = {std::move(token), mode};
+        out[source.serviceAccountToken->path] = token_file(*pod, std::move(token), mode);
       } else {
         co_return fail(Status::bad_request("projected volume has a source that is not supported"));
       }

@@ -33,4 +33,9 @@ class PayloadSource final {
 
 bool has_payload(const v1::Volume& volume);
 
+// A service account token as a file of a projected volume. Where all containers run as one user,
+// nobody else is to read it; with an fsGroup, others than it neither: the volume's writer lets the
+// group read. Otherwise the volume's `mode` counts. Source: upstream pkg/volume/projected.
+PayloadFile token_file(const v1::Pod& pod, std::string token, std::uint32_t mode);
+
 }  // namespace keelson::kubelet

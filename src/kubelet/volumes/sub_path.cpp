@@ -9,30 +9,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kubelet/volumes/descriptor.h"
 #include "kubelet/volumes/files.h"
 #include "kubelet/volumes/volume_manager.h"
 
 namespace keelson::kubelet {
 
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  int number() const { return number_; }
-  bool is_open() const { return number_ >= 0; }
-
- private:
-  int number_;
-};
 
 Descriptor open_beneath(int folder, const std::string& path) {
   struct open_how how{};

@@ -105,9 +105,15 @@ Task<Result<std::string>> VolumeManager::mount_one(PodPtr pod, const v1::Volume*
 }
 
 Result<std::string> VolumeManager::make_empty_dir(const v1::Pod& pod, const v1::Volume& volume) {
-  const std::string path = volume_dir(pod, "empty-dir", volume.name);
+  const std::string medium = volume.emptyDir ? volume.emptyDir->medium : std::string();
+  if (!medium.empty() && medium != v1::StorageMedium::Memory) {
+    // A folder on disk would do without telling, but not with what was asked for.
+    return fail(
+        Status::bad_request("storage medium \"" + medium + "\" is not supported by the node"));
+  }
+  const std::string path = empty_dir(pod, volume.name);
   std::error_code error;
-  const bool in_memory = volume.emptyDir && volume.emptyDir->medium == v1::StorageMedium::Memory;
+  const bool in_memory = medium == v1::StorageMedium::Memory;
   const bool there = fs::is_directory(path, error) && (!in_memory || is_mount_point(path));
   if (there) return path;
   TRY_OK(make_folders(path, kWorldWritable));
@@ -139,25 +145,19 @@ Task<Result<std::string>> VolumeManager::make_payload(PodPtr pod, const v1::Volu
 }
 
 Task<Result<void>> VolumeManager::unmount(std::string uid) {
-  if (uid.empty() || uid.find('/') != std::string::npos) {
+  if (uid.empty() || uid == "." || uid == ".." || uid.find('/') != std::string::npos) {
     co_return fail(Status::bad_request("no pod uid: " + uid));
   }
   const std::string folder = pod_dir(uid);
   // On another thread: removing what a pod has written may take long.
-  co_return co_await suspended<Result<void>>(
-      fail(Status::canceled()), [this, folder](Completion<Result<void>> done) {
-        block_([folder, done = std::move(done)] {
-          auto unmounted = unmount_below(folder);
-          if (!unmounted) {
-            done.complete(std::move(unmounted));
-            return;
-          }
-          std::error_code error;
-          fs::remove_all(folder, error);
-          done.complete(error ? Result<void>(fail(errno_status("remove", folder, error.value())))
-                              : Result<void>());
-        });
-      });
+  co_return co_await suspended<Result<void>>(fail(Status::canceled()),
+                                             [this, folder](Completion<Result<void>> done) {
+                                               block_([folder, done = std::move(done)] {
+                                                 auto removed = unmount_below(folder);
+                                                 if (removed) removed = remove_folder(folder);
+                                                 done.complete(std::move(removed));
+                                               });
+                                             });
 }
 
 std::vector<std::string> VolumeManager::pods() const {

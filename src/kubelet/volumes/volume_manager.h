@@ -27,6 +27,9 @@ class VolumeManager final {
   std::vector<std::string> pods() const;
 
   std::string pod_dir(const std::string& uid) const { return root_dir_ + "/pods/" + uid; }
+  std::string empty_dir(const v1::Pod& pod, const std::string& volume) const {
+    return volume_dir(pod, "empty-dir", volume);
+  }
 
  private:
   Task<Result<std::string>> mount_one(PodPtr pod, const v1::Volume* volume, NodeValues node);

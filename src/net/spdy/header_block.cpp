@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "base/ascii.h"
+
 namespace keelson::net {
 namespace {
 
@@ -144,14 +146,6 @@ Result<Headers> parse_block(std::string_view block) {
   }
   if (!reader.rest.empty()) return malformed("bytes after the last field");
   return headers;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
 }
 
 Bytef* bytes_of(std::string_view text) {

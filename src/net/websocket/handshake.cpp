@@ -2,16 +2,12 @@
 #include "net/websocket/handshake.h"
 
 #include <openssl/evp.h>
-#include <strings.h>
 
-#include "pki/digest.h"
+#include "base/ascii.h"
+#include "base/base64.h"
 
 namespace keelson::net {
 namespace {
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) {
-  return left.size() == right.size() && strncasecmp(left.data(), right.data(), left.size()) == 0;
-}
 
 std::string_view trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
@@ -47,7 +43,7 @@ std::string websocket_accept_key(std::string_view key) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   CHECK(EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha1(), nullptr) == 1);
-  return pki::base64({reinterpret_cast<const char*>(digest), size});
+  return base64_encode({reinterpret_cast<const char*>(digest), size});
 }
 
 bool is_websocket_request(const HttpRequest& request) {
@@ -81,7 +77,7 @@ void set_websocket_request(HttpRequest& request, const std::vector<std::string>&
   request.headers.set("Connection", "Upgrade");
   request.headers.set("Upgrade", "websocket");
   request.headers.set("Sec-WebSocket-Version", "13");
-  request.headers.set("Sec-WebSocket-Key", pki::base64(key));
+  request.headers.set("Sec-WebSocket-Key", base64_encode(key));
   request.headers.remove("Sec-WebSocket-Protocol");
   for (const auto& protocol : protocols) request.headers.add("Sec-WebSocket-Protocol", protocol);
 }

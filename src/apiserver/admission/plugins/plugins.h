@@ -28,7 +28,7 @@ std::unique_ptr<AdmissionPlugin> make_storage_protection();
 // Claims that name no StorageClass, and Ingresses that name no class, get the default one.
 std::unique_ptr<AdmissionPlugin> make_default_classes(CacheSet& caches);
 // Nodes change themselves and their own pods only.
-std::unique_ptr<AdmissionPlugin> make_node_restriction();
+std::unique_ptr<AdmissionPlugin> make_node_restriction(CacheSet& caches);
 // Roles and bindings give away only what their writer has.
 std::unique_ptr<AdmissionPlugin> make_rbac_escalation(std::shared_ptr<const RbacAuthorizer> rbac);
 // Certificates are approved and signed by those who may, for each signer.

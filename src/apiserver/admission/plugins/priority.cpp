@@ -2,7 +2,7 @@
 #include "api/core/v1.h"
 #include "api/scheduling/v1.h"
 #include "apiserver/admission/plugins/plugins.h"
-#include "apiserver/registry/metadata.h"
+#include "apiserver/context/document_metadata.h"
 
 namespace keelson::apiserver {
 namespace {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "api/codec/json.h"
 #include "api/core/v1.h"
 #include "apiserver/admission/plugins/plugins.h"
+#include "apiserver/authz/pod_references.h"
+#include "podspec/annotations.h"
 
 namespace keelson::apiserver {
 namespace {
 
 namespace json = boost::json;
 using namespace std::chrono_literals;
+using core::v1::Pod;
 using core::v1::ServiceAccount;
 
 constexpr std::string_view kDefaultAccount = "default";
@@ -57,7 +61,7 @@ class ServiceAccountAdmission final : public AdmissionPlugin {
       co_return Result<void>{};
     }
     api::Document& pod = *request.object;
-    if (api::find_at(pod, {"metadata", "annotations", "kubernetes.io/config.mirror"}) != nullptr) {
+    if (api::find_at(pod, {"metadata", "annotations", podspec::kMirrorAnnotation}) != nullptr) {
       co_return check_mirror(request);
     }
     auto& spec = api::object_at(pod, {"spec"});
@@ -87,23 +91,19 @@ class ServiceAccountAdmission final : public AdmissionPlugin {
 
  private:
   static Result<void> check_mirror(const AdmissionRequest& request) {
-    const api::Document& pod = *request.object;
-    if (!api::string_at(pod, {"spec", "serviceAccountName"}).empty()) {
+    TRY(const Pod pod, api::decode<Pod>(*request.object));
+    if (!pod.spec.serviceAccountName.empty()) {
       return fail(admission_forbidden(request, "a mirror pod may not reference service accounts"));
     }
-    const auto* volumes = api::find_at(pod, {"spec", "volumes"});
-    if (volumes == nullptr || !volumes->is_array()) return {};
-    for (const auto& volume : volumes->get_array()) {
-      if (api::find_at(volume, {"secret"}) != nullptr) {
-        return fail(admission_forbidden(request, "a mirror pod may not reference secrets"));
-      }
-      const auto* sources = api::find_at(volume, {"projected", "sources"});
-      if (sources == nullptr || !sources->is_array()) continue;
-      for (const auto& source : sources->get_array()) {
-        if (api::find_at(source, {"serviceAccountToken"}) != nullptr) {
-          return fail(admission_forbidden(
-              request, "a mirror pod may not use ServiceAccountToken volume projections"));
-        }
+    if (!secrets_of(pod).empty()) {
+      return fail(admission_forbidden(request, "a mirror pod may not reference secrets"));
+    }
+    for (const auto& volume : pod.spec.volumes) {
+      if (!volume.projected) continue;
+      for (const auto& source : volume.projected->sources) {
+        if (!source.serviceAccountToken) continue;
+        return fail(admission_forbidden(
+            request, "a mirror pod may not use ServiceAccountToken volume projections"));
       }
     }
     return {};

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "apiserver/cache/cache_set.h"
-#include "apiserver/cluster_settings.h"
+#include "apiserver/context/cluster_settings.h"
 #include "apiserver/registry/strategy.h"
 #include "base/random.h"
 

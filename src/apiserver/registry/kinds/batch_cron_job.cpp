@@ -10,6 +10,7 @@
 #include "apiserver/registry/kinds/batch_job.h"
 #include "apiserver/registry/kinds/cron_schedule.h"
 #include "apiserver/registry/kinds/typed_check.h"
+#include "base/ascii.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -67,10 +68,7 @@ void check_time_zone(const std::string& zone, FieldErrors& errors) {
     errors.invalid(path, zone, "timeZone must be nil or non-empty string");
     return;
   }
-  std::string lower(zone);
-  std::ranges::transform(lower, lower.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (lower == "local") {
+  if (equal_ignoring_case(zone, "local")) {
     errors.invalid(path, zone,
                    "timeZone must be an explicit time zone as defined in "
                    "https://www.iana.org/time-zones");

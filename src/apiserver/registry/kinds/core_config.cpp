@@ -6,7 +6,7 @@
 
 #include "api/codec/json.h"
 #include "api/names.h"
-#include "api/scalars.h"
+#include "base/base64.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -65,7 +65,7 @@ constexpr TypeRule kTypeRules[] = {
 
 // Of a base64 text that has to be a JSON object.
 std::optional<std::string> find_json_error(std::string_view base64) {
-  const auto text = api::base64_decode(base64);
+  const auto text = base64_decode(base64);
   if (!text) return text.error().message();
   if (text->empty()) return "unexpected end of JSON input";
   const auto parsed = api::parse_json(*text);
@@ -111,7 +111,7 @@ void merge_string_data(api::Document& secret) {
   const auto text = members(secret, "stringData");
   for (const auto& [key, value] : text) {
     if (!value.is_string()) continue;
-    api::object_at(secret, {"data"})[key] = api::base64_encode(value.get_string());
+    api::object_at(secret, {"data"})[key] = base64_encode(value.get_string());
   }
   secret.get_object().erase("stringData");
 }

@@ -4,10 +4,12 @@
 #include <optional>
 
 #include "api/core/v1.h"
+#include "apiserver/registry/kinds/pod_annotations.h"
 #include "apiserver/registry/kinds/pod_changes.h"
 #include "apiserver/registry/kinds/pod_spec.h"
 #include "apiserver/registry/kinds/typed_check.h"
 #include "apiserver/registry/metadata.h"
+#include "podspec/phase.h"
 #include "podspec/resources.h"
 
 namespace keelson::apiserver {
@@ -32,22 +34,53 @@ void check_images(const std::vector<core::v1::Container>& containers, const Fiel
   }
 }
 
-void check_pod(const core::v1::Pod& pod, FieldErrors& errors) {
+void check_pod(const core::v1::Pod& pod, const PodRules& rules, FieldErrors& errors) {
   const FieldPath path("spec");
-  errors += validate_pod_spec(pod.spec, path);
+  check_annotations(pod, errors);
+  errors += validate_pod_spec(pod.spec, path, rules);
   check_images(pod.spec.containers, path.child("containers"), errors);
   check_images(pod.spec.initContainers, path.child("initContainers"), errors);
 }
 
+// What `check(now, before, errors)` finds wrong with a change, after `errors`.
+template <class Check>
 FieldErrors checked_change(const api::Document& now, const api::Document& before,
-                           FieldErrors errors,
-                           void (*check)(const core::v1::Pod& now, const core::v1::Pod& before,
-                                         FieldErrors& errors)) {
+                           FieldErrors errors, Check check) {
   const auto old = api::decode<core::v1::Pod>(before);
   if (!old) return errors;
   return check_typed<core::v1::Pod>(
       now, std::move(errors),
       [&](const core::v1::Pod& pod, FieldErrors& found) { check(pod, *old, found); });
+}
+
+// Likewise, and what is wrong with the pod itself.
+template <class Check>
+FieldErrors checked_pod_change(const api::Document& now, const api::Document& before,
+                               FieldErrors errors, Check check) {
+  return checked_change(
+      now, before, std::move(errors),
+      [&](const core::v1::Pod& pod, const core::v1::Pod& old, FieldErrors& found) {
+        check_pod(pod, pod_rules(pod, old), found);
+        check(pod, old, found);
+      });
+}
+
+// The older field is the first of the newer ones; where both are set and differ, it is right.
+// Source: upstream, pkg/apis/core/v1, Convert_v1_PodStatus_To_core_PodStatus.
+void join_pod_ips(api::Document& pod) {
+  auto* status = api::find_at(pod, {"status"});
+  if (status == nullptr || !status->is_object()) return;
+  auto& members = status->get_object();
+  const std::string address(api::string_at(pod, {"status", "podIP"}));
+  const auto* list = members.if_contains("podIPs");
+  const bool has_list = list != nullptr && list->is_array() && !list->get_array().empty();
+  const std::string first(has_list ? api::string_at(list->get_array().front(), {"ip"})
+                                   : std::string_view());
+  if (!address.empty() && address != first) {
+    members["podIPs"] = json::array{json::object{{"ip", address}}};
+  } else if (address.empty() && !first.empty()) {
+    members["podIP"] = first;
+  }
 }
 
 }  // namespace
@@ -85,10 +118,14 @@ void PodStrategy::prepare_for_status_update(api::Document& now, const api::Docum
   if (!qos.empty() && api::string_at(now, {"status", "qosClass"}).empty()) {
     api::object_at(now, {"status"})["qosClass"] = qos;
   }
+  join_pod_ips(now);
 }
 
 FieldErrors PodStrategy::validate(const api::Document& object) const {
-  return check_typed<core::v1::Pod>(object, Strategy::validate(object), check_pod);
+  return check_typed<core::v1::Pod>(object, Strategy::validate(object),
+                                    [](const core::v1::Pod& pod, FieldErrors& errors) {
+                                      check_pod(pod, pod_rules(pod), errors);
+                                    });
 }
 
 FieldErrors PodStrategy::validate_create(const api::Document& object, const CallContext&) const {
@@ -107,7 +144,7 @@ FieldErrors PodStrategy::validate_create(const api::Document& object, const Call
 
 FieldErrors PodStrategy::validate_update(const api::Document& now,
                                          const api::Document& before) const {
-  return checked_change(now, before, validate(now), check_pod_update);
+  return checked_pod_change(now, before, Strategy::validate(now), check_pod_update);
 }
 
 FieldErrors PodStrategy::validate_subresource_update(const api::Document& now,
@@ -115,14 +152,15 @@ FieldErrors PodStrategy::validate_subresource_update(const api::Document& now,
                                                      std::string_view subresource) const {
   // What a subresource may change is limited before; a binding changes the node alone.
   if (subresource == "binding") return {};
-  FieldErrors errors = validate(now);
+  FieldErrors errors = Strategy::validate(now);
   if (subresource == "ephemeralcontainers") {
-    return checked_change(now, before, std::move(errors), check_ephemeral_containers_update);
+    return checked_pod_change(now, before, std::move(errors), check_ephemeral_containers_update);
   }
   if (subresource == "resize") {
-    return checked_change(now, before, std::move(errors), check_pod_resize);
+    return checked_pod_change(now, before, std::move(errors), check_pod_resize);
   }
-  return errors;
+  return checked_pod_change(now, before, std::move(errors),
+                            [](const core::v1::Pod&, const core::v1::Pod&, FieldErrors&) {});
 }
 
 FieldErrors PodStrategy::validate_status_update(const api::Document& now,
@@ -136,7 +174,7 @@ std::optional<std::int64_t> PodStrategy::grace_period(const api::Object& object,
   std::int64_t seconds = requested.value_or(pod.spec.terminationGracePeriodSeconds.value_or(30));
   // Nothing runs: nobody would report that it has stopped.
   if (pod.spec.nodeName.empty()) seconds = 0;
-  if (pod.status.phase == "Failed" || pod.status.phase == "Succeeded") seconds = 0;
+  if (podspec::is_terminal(pod)) seconds = 0;
   // Source: upstream, negative ones are taken for the shortest.
   return seconds < 0 ? 1 : seconds;
 }

@@ -10,6 +10,7 @@
 
 #include "api/quote.h"
 #include "api/time.h"
+#include "base/ascii.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -62,10 +63,7 @@ Error parse_number(std::string_view text, int& number) {
 }
 
 Error parse_value(std::string_view text, const Bounds& bounds, int& value) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const auto named = std::ranges::find(bounds.names, lower);
+  const auto named = std::ranges::find(bounds.names, lower_case(text));
   if (named != bounds.names.end()) {
     value = bounds.min + static_cast<int>(named - bounds.names.begin());
     return std::nullopt;

@@ -6,6 +6,8 @@
 #include "api/codec/json.h"
 #include "api/names.h"
 #include "api/quote.h"
+#include "apiserver/registry/kinds/pod_annotations.h"
+#include "podspec/annotations.h"
 #include "podspec/resources.h"
 
 namespace keelson::apiserver {
@@ -22,10 +24,6 @@ void refuse_at_all(std::string_view why, FieldErrors& errors) {
   errors = {};
   errors.forbidden({}, why);
 }
-
-constexpr std::string_view kMirrorAnnotation = "kubernetes.io/config.mirror";
-
-bool is_mirror(const Pod& pod) { return pod.metadata.annotations.contains(kMirrorAnnotation); }
 
 // The new ones after the old ones, whose tolerationSeconds alone may change.
 bool only_adds(const std::vector<core::v1::Toleration>& now,
@@ -188,26 +186,11 @@ void check_container_resize(const core::v1::Container& now, const core::v1::Cont
   }
 }
 
-// A container that has ended for good does not run again.
-void check_terminated(const std::vector<core::v1::ContainerStatus>& now,
-                      const std::vector<core::v1::ContainerStatus>& before,
-                      const auto& may_run_again, const FieldPath& path, FieldErrors& errors) {
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const auto& old = before[i];
-    if (!old.state.terminated || may_run_again(old)) continue;
-    for (const auto& status : now) {
-      if (status.name == old.name && !status.state.terminated) {
-        errors.forbidden(path.index(i).child("state"),
-                         "may not be transitioned to non-terminated state");
-      }
-    }
-  }
-}
-
 }  // namespace
 
 void check_pod_update(const Pod& now, const Pod& before, FieldErrors& errors) {
   const FieldPath path("spec");
+  check_annotation_changes(now, before, errors);
   if (now.spec.containers.size() != before.spec.containers.size()) {
     errors.forbidden(path.child("containers"), "pod updates may not add or remove containers");
     return;
@@ -238,7 +221,7 @@ void check_pod_update(const Pod& now, const Pod& before, FieldErrors& errors) {
 }
 
 void check_ephemeral_containers_update(const Pod& now, const Pod& before, FieldErrors& errors) {
-  if (is_mirror(before)) {
+  if (podspec::is_mirror(before)) {
     refuse_at_all("static pods do not support ephemeral containers", errors);
     return;
   }
@@ -256,7 +239,7 @@ void check_ephemeral_containers_update(const Pod& now, const Pod& before, FieldE
 }
 
 void check_pod_resize(const Pod& now, const Pod& before, FieldErrors& errors) {
-  if (is_mirror(before)) return refuse_at_all("static pods cannot be resized", errors);
+  if (podspec::is_mirror(before)) return refuse_at_all("static pods cannot be resized", errors);
   if (before.spec.os && before.spec.os->name == "windows") {
     return refuse_at_all("windows pods cannot be resized", errors);
   }
@@ -286,39 +269,6 @@ void check_pod_resize(const Pod& now, const Pod& before, FieldErrors& errors) {
                            "only cpu and memory resources are mutable",
                            path.child("containers").index(i), errors);
   }
-}
-
-void check_pod_status_update(const Pod& now, const Pod& before, FieldErrors& errors) {
-  const FieldPath path("status");
-  for (std::size_t i = 0; i < now.status.conditions.size(); ++i) {
-    const std::string& type = now.status.conditions[i].type;
-    // Source: upstream's own spelling.
-    errors.invalid_each(FieldPath("metadata").child("conditions").index(i).child("Type"), type,
-                        api::validate_qualified_name(type));
-  }
-  const std::string& nominated = now.status.nominatedNodeName;
-  if (nominated != before.status.nominatedNodeName && !nominated.empty()) {
-    errors.invalid_each(path.child("nominatedNodeName"), nominated,
-                        api::validate_dns1123_subdomain(nominated));
-  }
-  if (now.status.qosClass != before.status.qosClass) {
-    errors.invalid(path.child("qosClass"), now.status.qosClass, api::kImmutableMessage);
-  }
-  const std::string& restart = before.spec.restartPolicy;
-  const auto may_restart = [&](const core::v1::ContainerStatus& status) {
-    return restart == "Always" ||
-           (restart == "OnFailure" && status.state.terminated->exitCode != 0);
-  };
-  check_terminated(now.status.containerStatuses, before.status.containerStatuses, may_restart,
-                   path.child("containerStatuses"), errors);
-  check_terminated(
-      now.status.initContainerStatuses, before.status.initContainerStatuses,
-      [&](const core::v1::ContainerStatus& status) {
-        const auto& list = before.spec.initContainers;
-        const auto found = std::ranges::find(list, status.name, &core::v1::Container::name);
-        return may_restart(status) || (found != list.end() && podspec::is_sidecar(*found));
-      },
-      path.child("initContainerStatuses"), errors);
 }
 
 }  // namespace keelson::apiserver

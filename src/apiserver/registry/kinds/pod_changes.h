@@ -17,7 +17,7 @@ void check_ephemeral_containers_update(const core::v1::Pod& now, const core::v1:
 // ValidatePodResize: processors and memory.
 void check_pod_resize(const core::v1::Pod& now, const core::v1::Pod& before,
                       api::FieldErrors& errors);
-// ValidatePodStatusUpdate: what has ended stays ended.
+// ValidatePodStatusUpdate: what has ended stays ended; addresses are such. In pod_status.cpp.
 void check_pod_status_update(const core::v1::Pod& now, const core::v1::Pod& before,
                              api::FieldErrors& errors);
 

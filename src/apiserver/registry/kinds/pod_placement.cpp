@@ -2,7 +2,7 @@
 // Affinity to nodes and pods, and spreading.
 #include "api/names.h"
 #include "api/selector.h"
-#include "apiserver/registry/kinds/pod_spec.h"
+#include "apiserver/registry/kinds/pod_parts.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -10,8 +10,12 @@ namespace {
 using api::FieldErrors;
 using api::FieldPath;
 
-void check_requirement(const core::v1::NodeSelectorRequirement& requirement, const FieldPath& path,
-                       FieldErrors& errors) {
+using core::v1::NodeSelectorRequirement;
+using core::v1::NodeSelectorTerm;
+
+// `any_value`: also such that no label can have.
+void check_requirement(const NodeSelectorRequirement& requirement, bool any_value,
+                       const FieldPath& path, FieldErrors& errors) {
   const FieldPath values = path.child("values");
   const std::string& op = requirement.operator_;
   if (op == "In" || op == "NotIn") {
@@ -33,23 +37,55 @@ void check_requirement(const core::v1::NodeSelectorRequirement& requirement, con
   }
   errors.invalid_each(path.child("key"), requirement.key,
                       api::validate_qualified_name(requirement.key));
-}
-
-void check_term(const core::v1::NodeSelectorTerm& term, const FieldPath& path,
-                FieldErrors& errors) {
-  for (std::size_t i = 0; i < term.matchExpressions.size(); ++i) {
-    check_requirement(term.matchExpressions[i], path.child("matchExpressions").index(i), errors);
+  if (any_value) return;
+  for (std::size_t i = 0; i < requirement.values.size(); ++i) {
+    errors.invalid_each(values.index(i), requirement.values[i],
+                        api::validate_label_value(requirement.values[i]));
   }
 }
 
-void check_node_affinity(const core::v1::NodeAffinity& affinity, const FieldPath& path,
-                         FieldErrors& errors) {
+// Of the node itself rather than its labels: its name, that is.
+void check_field_requirement(const NodeSelectorRequirement& requirement, const FieldPath& path,
+                             FieldErrors& errors) {
+  const std::string& op = requirement.operator_;
+  if (op != "In" && op != "NotIn") {
+    errors.invalid(path.child("operator"), op, "not a valid selector operator");
+  } else if (requirement.values.size() != 1) {
+    errors.required(path.child("values"),
+                    "must be only one value when `operator` is 'In' or 'NotIn' for node field "
+                    "selector");
+  }
+  if (requirement.key != "metadata.name") {
+    errors.invalid(path.child("key"), requirement.key, "not a valid field selector key");
+    return;
+  }
+  for (std::size_t i = 0; i < requirement.values.size(); ++i) {
+    errors.invalid_each(path.child("values").index(i), requirement.values[i],
+                        api::name_is_dns_subdomain(requirement.values[i], false));
+  }
+}
+
+void check_term(const NodeSelectorTerm& term, bool any_value, const FieldPath& path,
+                FieldErrors& errors) {
+  for (std::size_t i = 0; i < term.matchExpressions.size(); ++i) {
+    check_requirement(term.matchExpressions[i], any_value, path.child("matchExpressions").index(i),
+                      errors);
+  }
+  for (std::size_t i = 0; i < term.matchFields.size(); ++i) {
+    check_field_requirement(term.matchFields[i], path.child("matchFields").index(i), errors);
+  }
+}
+
+void check_node_affinity(const core::v1::NodeAffinity& affinity, const PodRules& rules,
+                         const FieldPath& path, FieldErrors& errors) {
   if (affinity.requiredDuringSchedulingIgnoredDuringExecution) {
     const auto& terms = affinity.requiredDuringSchedulingIgnoredDuringExecution->nodeSelectorTerms;
     const FieldPath at =
         path.child("requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms");
     if (terms.empty()) errors.required(at, "must have at least one node selector term");
-    for (std::size_t i = 0; i < terms.size(); ++i) check_term(terms[i], at.index(i), errors);
+    for (std::size_t i = 0; i < terms.size(); ++i) {
+      check_term(terms[i], rules.any_node_label_value, at.index(i), errors);
+    }
   }
   const auto& preferred = affinity.preferredDuringSchedulingIgnoredDuringExecution;
   for (std::size_t i = 0; i < preferred.size(); ++i) {
@@ -57,7 +93,7 @@ void check_node_affinity(const core::v1::NodeAffinity& affinity, const FieldPath
     if (preferred[i].weight <= 0 || preferred[i].weight > 100) {
       errors.invalid(at.child("weight"), preferred[i].weight, "must be in the range 1-100");
     }
-    check_term(preferred[i].preference, at.child("preference"), errors);
+    check_term(preferred[i].preference, true, at.child("preference"), errors);
   }
 }
 
@@ -138,13 +174,13 @@ void check_spread(const std::vector<core::v1::TopologySpreadConstraint>& constra
 
 }  // namespace
 
-FieldErrors validate_placement(const core::v1::PodSpec& spec, const FieldPath& path) {
-  FieldErrors errors;
+void check_placement(const core::v1::PodSpec& spec, const PodRules& rules, const FieldPath& path,
+                     FieldErrors& errors) {
   if (spec.affinity) {
     const FieldPath at = path.child("affinity");
     const auto& affinity = *spec.affinity;
     if (affinity.nodeAffinity) {
-      check_node_affinity(*affinity.nodeAffinity, at.child("nodeAffinity"), errors);
+      check_node_affinity(*affinity.nodeAffinity, rules, at.child("nodeAffinity"), errors);
     }
     if (affinity.podAffinity) {
       check_pod_affinity(*affinity.podAffinity, at.child("podAffinity"), errors);
@@ -154,7 +190,21 @@ FieldErrors validate_placement(const core::v1::PodSpec& spec, const FieldPath& p
     }
   }
   check_spread(spec.topologySpreadConstraints, path.child("topologySpreadConstraints"), errors);
-  return errors;
+}
+
+bool breaks_node_label_value(const core::v1::PodSpec& spec) {
+  if (!spec.affinity || !spec.affinity->nodeAffinity) return false;
+  const auto& required =
+      spec.affinity->nodeAffinity->requiredDuringSchedulingIgnoredDuringExecution;
+  if (!required) return false;
+  for (const auto& term : required->nodeSelectorTerms) {
+    for (const auto& requirement : term.matchExpressions) {
+      for (const auto& value : requirement.values) {
+        if (!api::validate_label_value(value).empty()) return true;
+      }
+    }
+  }
+  return false;
 }
 
 }  // namespace keelson::apiserver

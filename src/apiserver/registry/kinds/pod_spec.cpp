@@ -8,6 +8,7 @@
 #include "api/names.h"
 #include "api/selector.h"
 #include "api/validation/object_meta.h"
+#include "apiserver/registry/kinds/pod_parts.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -98,28 +99,6 @@ void check_dns(const PodSpec& spec, const FieldPath& path, FieldErrors& errors) 
   if (spec.dnsConfig) check_dns_config(*spec.dnsConfig, at, errors);
 }
 
-void check_pod_security(const PodSpec& spec, const FieldPath& path, FieldErrors& errors) {
-  if (spec.hostPID && spec.shareProcessNamespace.value_or(false)) {
-    errors.invalid(path.child("shareProcessNamespace"), true,
-                   "ShareProcessNamespace and HostPID cannot both be enabled");
-  }
-  if (!spec.securityContext) return;
-  const auto& context = *spec.securityContext;
-  const FieldPath at = path.child("securityContext");
-  const auto check_id = [&](const std::optional<std::int64_t>& id, std::string_view member,
-                            api::Messages (*rule)(std::int64_t)) {
-    if (id) errors.invalid_each(at.child(member), *id, rule(*id));
-  };
-  check_id(context.fsGroup, "fsGroup", api::validate_group_id);
-  check_id(context.runAsUser, "runAsUser", api::validate_user_id);
-  check_id(context.runAsGroup, "runAsGroup", api::validate_group_id);
-  for (std::size_t i = 0; i < context.supplementalGroups.size(); ++i) {
-    const std::int64_t group = context.supplementalGroups[i];
-    errors.invalid_each(at.child("supplementalGroups").index(i), group,
-                        api::validate_group_id(group));
-  }
-}
-
 void check_gates(const PodSpec& spec, const FieldPath& path, FieldErrors& errors) {
   for (std::size_t i = 0; i < spec.readinessGates.size(); ++i) {
     const std::string& type = spec.readinessGates[i].conditionType;
@@ -148,16 +127,21 @@ void check_host_aliases(const std::vector<core::v1::HostAlias>& aliases, const F
 
 }  // namespace
 
-FieldErrors validate_pod_spec(const PodSpec& spec, const FieldPath& path) {
-  NameSet volumes;
-  FieldErrors errors = validate_volumes(spec.volumes, volumes, path.child("volumes"));
-  errors += validate_containers(spec, volumes, path);
+FieldErrors validate_pod_spec(const PodSpec& spec, const FieldPath& path, const PodRules& rules) {
+  FieldErrors errors;
+  const VolumeIndex volumes = check_volumes(spec.volumes, rules, path.child("volumes"), errors);
+  NameSet claims;
+  check_resource_claims(spec.resourceClaims, claims, path.child("resourceClaims"), errors);
+  const PodContext pod{.spec = spec, .volumes = volumes, .claims = claims, .rules = rules};
+  check_containers(pod, path, errors);
+  check_pod_resources(pod, path, errors);
   if (spec.restartPolicy.empty()) errors.required(path.child("restartPolicy"));
   errors += api::validate_labels(spec.nodeSelector, path.child("nodeSelector"));
-  check_pod_security(spec, path, errors);
-  errors += validate_placement(spec, path);
+  check_pod_security(spec, rules, path, errors);
+  check_placement(spec, rules, path, errors);
   check_dns(spec, path, errors);
   check_gates(spec, path, errors);
+  check_user_namespace(pod, path, errors);
   const auto check_name = [&](const std::string& name, std::string_view member,
                               api::Messages (*rule)(std::string_view)) {
     if (!name.empty()) errors.invalid_each(path.child(member), name, rule(name));
@@ -178,6 +162,7 @@ FieldErrors validate_pod_spec(const PodSpec& spec, const FieldPath& path) {
   if (spec.runtimeClassName) {
     check_name(*spec.runtimeClassName, "runtimeClassName", api::validate_dns1123_subdomain);
   }
+  check_system(spec, path, errors);
   return errors;
 }
 
@@ -192,7 +177,7 @@ FieldErrors validate_pod_template_metadata(const core::v1::PodTemplateSpec& pod_
 FieldErrors validate_pod_template(const core::v1::PodTemplateSpec& pod_template,
                                   const FieldPath& path) {
   FieldErrors errors = validate_pod_template_metadata(pod_template, path);
-  errors += validate_pod_spec(pod_template.spec, path.child("spec"));
+  errors += validate_pod_spec(pod_template.spec, path.child("spec"), template_rules());
   if (!pod_template.spec.ephemeralContainers.empty()) {
     errors.forbidden(path.child("spec", "ephemeralContainers"),
                      "ephemeral containers not allowed in pod template");

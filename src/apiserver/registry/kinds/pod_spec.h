@@ -6,7 +6,6 @@
 
 #include <set>
 #include <string>
-#include <vector>
 
 #include "api/core/v1.h"
 #include "api/validation/field_error.h"
@@ -15,24 +14,36 @@ namespace keelson::apiserver {
 
 using NameSet = std::set<std::string, std::less<>>;
 
-api::FieldErrors validate_pod_spec(const core::v1::PodSpec& spec, const api::FieldPath& path);
+// How strict to be. Some rules are younger than objects that break them: such an object may go on
+// doing so, a new one may not. Source: upstream, pkg/api/pod,
+// GetValidationOptionsFromPodSpecAndMeta.
+struct PodRules {
+  // Of a pod itself: templates may leave out more, and know no name.
+  bool is_pod = false;
+  std::string pod_name;
+  // What is forgiven.
+  bool any_token_path = false;             // Tokens in files outside of their volume.
+  bool any_node_label_value = false;       // Required node affinity with values no label can have.
+  bool host_sysctls = false;               // Sysctls of a namespace that is the node's.
+  bool user_namespace_devices = false;     // Block devices with hostUsers: false.
+  bool user_namespace_on_network = false;  // The node's network with hostUsers: false.
+};
+
+// For a new pod.
+PodRules pod_rules(const core::v1::Pod& pod);
+// For a change of one: what it breaks already is forgiven.
+PodRules pod_rules(const core::v1::Pod& now, const core::v1::Pod& before);
+// For a template, of which it is not known whether it is new. What is forgiven here is refused when
+// a pod is made from it.
+PodRules template_rules();
+
+api::FieldErrors validate_pod_spec(const core::v1::PodSpec& spec, const api::FieldPath& path,
+                                   const PodRules& rules);
 // Labels and annotations.
 api::FieldErrors validate_pod_template_metadata(const core::v1::PodTemplateSpec& pod_template,
                                                 const api::FieldPath& path);
 // Those and the spec.
 api::FieldErrors validate_pod_template(const core::v1::PodTemplateSpec& pod_template,
                                        const api::FieldPath& path);
-
-// Parts of it: all containers of the pod, its volumes, its rules for nodes and other pods.
-api::FieldErrors validate_containers(const core::v1::PodSpec& spec, const NameSet& volumes,
-                                     const api::FieldPath& path);
-// Adds the names of the volumes to `names`.
-api::FieldErrors validate_volumes(const std::vector<core::v1::Volume>& volumes, NameSet& names,
-                                  const api::FieldPath& path);
-api::FieldErrors validate_placement(const core::v1::PodSpec& spec, const api::FieldPath& path);
-
-// A path below another one: "a/b"; neither absolute nor with "..".
-void validate_descending_path(const std::string& text, const api::FieldPath& path,
-                              api::FieldErrors& errors);
 
 }  // namespace keelson::apiserver

@@ -9,6 +9,7 @@
 #include "api/storage/v1.h"
 #include "api/validation/object_meta.h"
 #include "apiserver/registry/kinds/typed_check.h"
+#include "base/ascii.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -19,12 +20,6 @@ using storage::v1::StorageClass;
 
 constexpr std::size_t kParametersMax = 512;
 constexpr std::size_t kParametersSizeMax = std::size_t{256} * 1024;
-
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 void check_parameters(const StorageClass& storage_class, FieldErrors& errors) {
   const FieldPath path("parameters");

@@ -7,6 +7,7 @@
 #include "api/names.h"
 #include "api/selector.h"
 #include "api/validation/object_meta.h"
+#include "apiserver/context/document_metadata.h"
 #include "apiserver/registry/kinds/amounts.h"
 #include "apiserver/registry/kinds/pod_spec.h"
 #include "apiserver/registry/kinds/typed_check.h"
@@ -193,6 +194,26 @@ void check_stateful_set(const apps::v1::StatefulSet& stateful_set, FieldErrors& 
 }
 
 }  // namespace
+
+bool DeploymentStrategy::prepare_for_update(api::Document& now, const api::Document& before,
+                                            const CallContext& call) const {
+  static const api::Document kNone(nullptr);
+  const auto annotations = [](const api::Document& object) -> const api::Document& {
+    const auto* found = api::find_at(object, {"metadata", "annotations"});
+    return found != nullptr ? *found : kNone;
+  };
+  return Strategy::prepare_for_update(now, before, call) || annotations(now) != annotations(before);
+}
+
+void DeploymentStrategy::prepare_for_status_update(api::Document& now,
+                                                   const api::Document& before) const {
+  auto& metadata = metadata_of(now);
+  if (const auto* labels = api::find_at(before, {"metadata", "labels"})) {
+    metadata["labels"] = *labels;
+  } else {
+    metadata.erase("labels");
+  }
+}
 
 FieldErrors DeploymentStrategy::validate(const api::Document& object) const {
   return check_typed<apps::v1::Deployment>(object, Strategy::validate(object), check_deployment);

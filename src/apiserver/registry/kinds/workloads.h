@@ -9,6 +9,11 @@ namespace keelson::apiserver {
 
 class DeploymentStrategy : public Strategy {
  public:
+  // Annotations are copied to the replica sets, so a change of them is one to be observed.
+  bool prepare_for_update(api::Document& now, const api::Document& before,
+                          const CallContext& call) const override;
+  // Labels are not for the status.
+  void prepare_for_status_update(api::Document& now, const api::Document& before) const override;
   api::FieldErrors validate(const api::Document& object) const override;
   api::FieldErrors validate_update(const api::Document& now,
                                    const api::Document& before) const override;

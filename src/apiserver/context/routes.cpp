@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apiserver/front/routes.h"
+#include "apiserver/context/routes.h"
 
 namespace keelson::apiserver {
 
@@ -19,6 +19,14 @@ const RouteHandler* Routes::find(std::string_view path) const {
     if (found != routes_.end() && slash > 0) return &found->second;
     folder = folder.substr(0, slash);
   }
+}
+
+std::vector<std::string> Routes::paths() const {
+  std::vector<std::string> out;
+  for (const auto& [path, handler] : routes_) {
+    if (!path.ends_with('/')) out.push_back(path);
+  }
+  return out;
 }
 
 void Routes::add_connect(std::string group_resource, std::string subresource,

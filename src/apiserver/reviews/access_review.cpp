@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apiserver/registry/reviews.h"
+#include "apiserver/reviews/access_review.h"
 
-#include <boost/json/value_from.hpp>
-
-#include "api/authentication/v1.h"
 #include "api/authorization/v1.h"
-#include "api/codec/json.h"
-#include "apiserver/registry/metadata.h"
-#include "net/http.h"
+#include "api/validation/field_error.h"
+#include "apiserver/reviews/review_spec.h"
 
 namespace keelson::apiserver {
 namespace {
 
 namespace json = boost::json;
-using authentication::v1::TokenReviewSpec;
 using authorization::v1::SubjectAccessReviewSpec;
-
-// The spec of any access review: what others have is a part of a SubjectAccessReview's.
-template <class Spec>
-Result<Spec> spec_of(const api::Document& review) {
-  const api::Document* spec = api::find_at(review, {"spec"});
-  if (spec == nullptr) return Spec{};
-  return api::decode<Spec>(*spec);
-}
 
 User subject_of(SubjectAccessReviewSpec spec) {
   User user;
@@ -31,6 +18,21 @@ User subject_of(SubjectAccessReviewSpec spec) {
   user.groups = std::move(spec.groups);
   for (auto& [key, values] : spec.extra) user.extra[key] = std::move(values);
   return user;
+}
+
+// Requirements that nobody here knows limit nothing, so that less is allowed, not more.
+api::FieldSelector selector_of(const authorization::v1::FieldSelectorAttributes& asked) {
+  if (asked.requirements.empty()) {
+    auto parsed = api::FieldSelector::parse(asked.rawSelector);
+    return parsed ? *std::move(parsed) : api::FieldSelector();
+  }
+  std::vector<api::FieldRequirement> requirements;
+  for (const auto& requirement : asked.requirements) {
+    const bool in = requirement.operator_ == "In";
+    if (requirement.values.size() != 1 || (!in && requirement.operator_ != "NotIn")) continue;
+    requirements.push_back({requirement.key, in, requirement.values.front()});
+  }
+  return api::FieldSelector(std::move(requirements));
 }
 
 RequestInfo asked_of(const SubjectAccessReviewSpec& spec) {
@@ -45,6 +47,7 @@ RequestInfo asked_of(const SubjectAccessReviewSpec& spec) {
     info.subresource = asked.subresource;
     info.namespace_ = asked.namespace_;
     info.name = asked.name;
+    if (asked.fieldSelector) info.field_selector = selector_of(*asked.fieldSelector);
   } else if (spec.nonResourceAttributes) {
     info.verb = spec.nonResourceAttributes->verb;
     info.path = spec.nonResourceAttributes->path;
@@ -83,7 +86,7 @@ api::Document decide(const Authorizer& authorizer, const User& user,
 // Whether another may do something; in `namespace_` unless that is empty.
 Task<Result<api::Document>> review_subject(const Authorizer& authorizer, std::string namespace_,
                                            api::Document review) {
-  CO_TRY(auto spec, spec_of<SubjectAccessReviewSpec>(review));
+  CO_TRY(auto spec, review_spec<SubjectAccessReviewSpec>(review));
   CO_TRY_OK(validate_review(review, spec, true));
   const std::string asked = spec.resourceAttributes ? spec.resourceAttributes->namespace_ : "";
   if (!namespace_.empty() && asked != namespace_) {
@@ -98,47 +101,14 @@ Task<Result<api::Document>> review_subject(const Authorizer& authorizer, std::st
 // Whether the asker may do something.
 Task<Result<api::Document>> review_self(const Authorizer& authorizer, User user,
                                         api::Document review) {
-  CO_TRY(auto spec, spec_of<SubjectAccessReviewSpec>(review));
+  CO_TRY(auto spec, review_spec<SubjectAccessReviewSpec>(review));
   CO_TRY_OK(validate_review(review, spec, false));
   co_return decide(authorizer, user, spec, std::move(review));
 }
 
-json::object user_info(const User& user) {
-  json::object out{{"username", user.name}};
-  if (!user.uid.empty()) out["uid"] = user.uid;
-  out["groups"] = json::value_from(user.groups);
-  if (!user.extra.empty()) out["extra"] = json::value_from(user.extra);
-  return out;
-}
-
-Task<Result<api::Document>> review_token(Authenticator& authenticator, api::Document review) {
-  CO_TRY(auto spec, spec_of<TokenReviewSpec>(review));
-  if (spec.token.empty()) {
-    co_return fail(Status::bad_request("token is required for TokenReview in authentication"));
-  }
-  const bool for_somebody = !spec.audiences.empty();
-  const net::Headers headers{{"Authorization", "Bearer " + spec.token}};
-  const auto identity =
-      co_await authenticator.authenticate({headers, net::Peer{}, std::move(spec.audiences)});
-  if (!identity && !identity.error().is(Reason::Unauthorized)) co_return fail(identity.error());
-  json::object status;
-  // What is meant for nobody in particular is not meant for those that were asked about.
-  if (identity && *identity && (!for_somebody || !(*identity)->audiences.empty())) {
-    status["authenticated"] = true;
-    status["user"] = user_info((*identity)->user);
-    status["audiences"] = json::value_from((*identity)->audiences);
-  } else {
-    // Why is not for the asker to know.
-    status["error"] = "invalid bearer token";
-  }
-  review.get_object()["status"] = std::move(status);
-  co_return review;
-}
-
 }  // namespace
 
-void add_review_handlers(ResourceApi& api, const Authorizer& authorizer,
-                         Authenticator& authenticator) {
+void add_access_reviews(ResourceApi& api, const Authorizer& authorizer) {
   const auto subject = [&authorizer](CallContext&, const api::Resource&, api::ObjectKey key,
                                      api::Document review) {
     return review_subject(authorizer, std::move(key.namespace_), std::move(review));
@@ -149,19 +119,6 @@ void add_review_handlers(ResourceApi& api, const Authorizer& authorizer,
                          [&authorizer](CallContext& call, const api::Resource&,
                                        const api::ObjectKey&, api::Document review) {
                            return review_self(authorizer, call.user, std::move(review));
-                         });
-  api.set_create_handler("selfsubjectreviews.authentication.k8s.io", "",
-                         [](CallContext& call, const api::Resource&, api::ObjectKey,
-                            api::Document review) -> Task<Result<api::Document>> {
-                           review.get_object()["status"] =
-                               json::object{{"userInfo", user_info(call.user)}};
-                           metadata_of(review)["creationTimestamp"] = time_text(call.now);
-                           co_return review;
-                         });
-  api.set_create_handler("tokenreviews.authentication.k8s.io", "",
-                         [&authenticator](CallContext&, const api::Resource&, const api::ObjectKey&,
-                                          api::Document review) {
-                           return review_token(authenticator, std::move(review));
                          });
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apiserver/pipeline.h"
+#include "apiserver/front/pipeline.h"
 
-#include <algorithm>
-
+#include "base/ascii.h"
 #include "net/http.h"
 
 namespace keelson::apiserver {
@@ -10,14 +9,6 @@ namespace {
 
 constexpr std::string_view kServiceAccount = "system:serviceaccount:";
 constexpr std::string_view kExtra = "impersonate-extra-";
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
-}
 
 RequestInfo impersonation(std::string group, std::string resource, std::string name) {
   RequestInfo info;
@@ -34,8 +25,7 @@ RequestInfo impersonation(std::string group, std::string resource, std::string n
 
 Task<Result<FlowLimiter::Permit>> Pipeline::enter(const CallContext& call) const {
   CO_TRY(auto permit, co_await limiter_.enter(call.user, call.info));
-  const Decision decision = authorizer_.authorize(call.user, call.info);
-  if (!decision.allowed) co_return fail(forbidden_status(call.user, call.info, decision.reason));
+  CO_TRY_OK(require(authorizer_, call.user, call.info));
   co_return permit;
 }
 
@@ -46,7 +36,7 @@ Result<User> Pipeline::impersonate(User user, const net::Headers& headers) const
   wanted.uid = headers.get("Impersonate-Uid");
   for (const auto group : headers.all("Impersonate-Group")) wanted.groups.emplace_back(group);
   for (const auto& [key, value] : headers) {
-    const std::string header = lower(key);
+    const std::string header = lower_case(key);
     if (!header.starts_with(kExtra)) continue;
     const auto decoded = net::parse_target("/" + header.substr(kExtra.size()));
     if (!decoded) return fail(std::move(decoded).error());
@@ -85,8 +75,7 @@ Result<User> Pipeline::impersonate(User user, const net::Headers& headers) const
     }
   }
   for (const auto& info : needed) {
-    const Decision decision = authorizer_.authorize(user, info);
-    if (!decision.allowed) return fail(forbidden_status(user, info, decision.reason));
+    TRY_OK(require(authorizer_, user, info));
   }
   const std::string_view standard =
       name == "system:anonymous" ? "system:unauthenticated" : "system:authenticated";

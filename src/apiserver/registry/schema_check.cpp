@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apiserver/registry/kinds/schema_check.h"
+#include "apiserver/registry/schema_check.h"
 
 #include <algorithm>
 #include <string>

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/selector.h"
 #include "base/executor.h"
 #include "base/result.h"
 
@@ -32,14 +33,16 @@ struct RequestInfo {
   std::string group, version;
   std::string namespace_;  // Of namespaced resources, and of /api/v1/namespaces/NAME itself.
   std::string resource, subresource, name;
-  std::string rest;  // What follows the subresource, for proxy: "a/b".
+  std::string rest;  // What follows the subresource, for proxy: "a/b". The end of `path`.
+  // Of lists, watches and deletions of many: some are allowed only what they select.
+  api::FieldSelector field_selector;
 };
 
-// Errors: BadRequest for a path no server could serve. `watch` is the query's watch flag,
-// `name_selected` the name that a metadata.name field selector pins (upstream authorizes lists and
-// watches by it).
+// Errors: BadRequest for a path no server could serve. `watch` is the query's watch flag, `fields`
+// its field selector; the name that one for metadata.name pins is the request's name (upstream
+// authorizes lists and watches by it).
 Result<RequestInfo> parse_request_info(std::string_view method, std::string_view path, bool watch,
-                                       std::string_view name_selected = {});
+                                       api::FieldSelector fields = {});
 
 enum class FieldValidation : std::uint8_t { Ignore, Warn, Strict };
 

@@ -7,8 +7,9 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 #include "base/task.h"
 #include "net/http.h"
 
@@ -32,6 +33,8 @@ class Routes {
   // A path that ends in a slash serves all below it too; the longest match wins.
   void add(std::string path, RouteHandler handler);
   const RouteHandler* find(std::string_view path) const;
+  // Sorted, without those that end in a slash.
+  std::vector<std::string> paths() const;
 
   // `group_resource` is "pods", "services", "nodes".
   void add_connect(std::string group_resource, std::string subresource, ConnectHandler handler);

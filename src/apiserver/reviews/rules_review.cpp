@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apiserver/authz/rbac_review.h"
+#include "apiserver/reviews/rules_review.h"
 
 #include <boost/json/value_from.hpp>
 
-#include "apiserver/registry/metadata.h"
+#include "apiserver/context/document_metadata.h"
 
 namespace keelson::apiserver {
 namespace {

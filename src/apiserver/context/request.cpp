@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apiserver/request.h"
+#include "apiserver/context/request.h"
 
 #include <algorithm>
+
+#include "base/ascii.h"
 
 namespace keelson::apiserver {
 namespace {
 
-std::vector<std::string> split_path(std::string_view path) {
-  std::vector<std::string> parts;
+// Parts of the path itself, so that a part tells where it stands.
+std::vector<std::string_view> split_path(std::string_view path) {
+  std::vector<std::string_view> parts;
   while (!path.empty()) {
     const auto slash = path.find('/');
-    const std::string_view part = path.substr(0, slash);
-    if (!part.empty()) parts.emplace_back(part);
+    if (slash != 0) parts.push_back(path.substr(0, slash));
     if (slash == std::string_view::npos) break;
     path.remove_prefix(slash + 1);
   }
   return parts;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
+bool is_of_many(std::string_view verb) {
+  return verb == "list" || verb == "watch" || verb == "deletecollection";
 }
 
 std::string verb_of(std::string_view method, bool named, bool watch) {
@@ -35,7 +33,7 @@ std::string verb_of(std::string_view method, bool named, bool watch) {
     if (!named) return watch ? "watch" : "list";
     return "get";
   }
-  return lower(method);
+  return lower_case(method);
 }
 
 }  // namespace
@@ -52,14 +50,14 @@ User User::system_masters(std::string name) {
 }
 
 Result<RequestInfo> parse_request_info(std::string_view method, std::string_view path, bool watch,
-                                       std::string_view name_selected) {
+                                       api::FieldSelector fields) {
   RequestInfo info;
   info.path = path;
-  info.verb = lower(method);
+  info.verb = lower_case(method);
   if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos) {
     return fail(Status::bad_request("invalid path"));
   }
-  const std::vector<std::string> parts = split_path(path);
+  const std::vector<std::string_view> parts = split_path(path);
   std::size_t at = 0;
   if (parts.size() >= 3 && parts[0] == "api") {
     info.version = parts[1];
@@ -89,14 +87,12 @@ Result<RequestInfo> parse_request_info(std::string_view method, std::string_view
   if (at + 2 < parts.size()) info.subresource = parts[at + 2];
   if (at + 3 < parts.size()) {
     // The path below a proxied object, with its own slashes.
-    const std::string before = "/" + info.subresource + "/";
-    const auto place = path.find(before, path.find("/" + info.name + "/") + 1 + info.name.size());
-    if (place != std::string_view::npos) info.rest = path.substr(place + before.size());
+    info.rest = path.substr(static_cast<std::size_t>(parts[at + 3].data() - path.data()));
   }
   if (info.verb != "watch") info.verb = verb_of(method, !info.name.empty(), watch);
-  if ((info.verb == "list" || info.verb == "watch" || info.verb == "deletecollection") &&
-      info.name.empty()) {
-    info.name = name_selected;
+  if (is_of_many(info.verb)) {
+    if (info.name.empty()) info.name = fields.find_exact("metadata.name").value_or(std::string());
+    info.field_selector = std::move(fields);
   }
   return info;
 }

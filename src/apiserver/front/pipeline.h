@@ -3,8 +3,8 @@
 #pragma once
 
 #include "apiserver/authz/authorizer.h"
+#include "apiserver/context/request.h"
 #include "apiserver/flowcontrol/limiter.h"
-#include "apiserver/request.h"
 
 namespace keelson::net {
 class Headers;
