@@ -32,6 +32,7 @@ def idle_connections(server, count):
 def benchmark(fast):
     objects = 5_000 if fast else 25_000
     connections = 200 if fast else 1000
+    budget = None if fast else 150  # Fewer objects keep no budget of many.
     table = harness.Table("Memory")
     with harness.Server() as server:
         server.start()
@@ -43,7 +44,8 @@ def benchmark(fast):
         filled = harness.api_load(server, "fill", objects, 1000)
         held = server.usage()
         table.row(f"{objects:,} ConfigMaps of 1 KB created, at", objects / filled["seconds"], "/s")
-        table.row("... RSS with them", held.rss_mb, "MB", "< 150 MB for 25,000", "736 MB", most=150)
+        table.row("... RSS with them", held.rss_mb, "MB", "< 150 MB for 25,000", "736 MB",
+                  most=budget)
         table.row("... more than without", held.rss_mb - before.rss_mb, "MB")
         maps = harness.NAMESPACE + "/configmaps"
         for name, accept in (("JSON", "application/json"), ("a table", TABLE), ("protobuf", PROTOBUF)):
@@ -61,7 +63,7 @@ def benchmark(fast):
         again = server.usage()
         table.row("... start to /readyz with them", seconds * 1000, "ms")
         table.row("... RSS after that start", again.rss_mb, "MB", "< 150 MB for 25,000", "736 MB",
-                  most=150)
+                  most=budget)
     table.print()
 
 
