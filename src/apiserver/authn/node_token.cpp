@@ -20,7 +20,7 @@ using storage::v1::CSIDriver;
 constexpr std::string_view kNodePrefix = "system:node:";
 
 template <class T>
-std::shared_ptr<const T> find(const CacheSet& caches, api::ObjectKey key) {
+std::shared_ptr<const T> find(const CacheSet& caches, const api::ObjectKey& key) {
   auto object = caches.find(api::resource_of<T>())->find(key);
   return object ? api::share<T>(std::move(object)) : nullptr;
 }

@@ -19,10 +19,10 @@ Result<Number> number(const net::Target& target, std::string_view name) {
   std::string_view digits = text;
   if (digits.starts_with('+')) digits.remove_prefix(1);
   std::int64_t value = 0;
-  const char* const last = digits.data() + digits.size();
-  const auto [end, error] = std::from_chars(digits.data(), last, value);
-  if (error == std::errc() && end == last) return value;
-  const bool far = error == std::errc::result_out_of_range && end == last;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  const bool whole = end == digits.data() + digits.size();
+  if (error == std::errc() && whole) return value;
+  const bool far = error == std::errc::result_out_of_range && whole;
   return fail(Status::bad_request("strconv.ParseInt: parsing " + api::quoted(text) +
                                   (far ? ": value out of range" : ": invalid syntax")));
 }

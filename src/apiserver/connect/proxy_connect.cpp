@@ -188,7 +188,8 @@ class ProxyConnect : public std::enable_shared_from_this<ProxyConnect> {
     return list.empty() ? 0 : static_cast<std::size_t>(random_.below(list.size()));
   }
 
-  static Task<void> refuse_name(net::HttpExchange& exchange, CallContext& call, std::string kind) {
+  static Task<void> refuse_name(net::HttpExchange& exchange, CallContext& call,
+                                const std::string& kind) {
     return refuse(exchange,
                   Status::bad_request("invalid " + kind + " request \"" + call.info.name + "\""));
   }
