@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/core/v1.h"
+#include "podspec/references.h"
 
 namespace keelson::controllers {
 namespace {
@@ -41,20 +42,10 @@ Task<Result<client::Requeue>> set_finalizer(client::Client& client, T object,
   co_return client::Requeue::none();
 }
 
-// The names of a pod's claims.
-std::vector<std::string> claims_of(const Pod& pod) {
-  std::vector<std::string> names;
-  for (const auto& volume : pod.spec.volumes) {
-    if (volume.persistentVolumeClaim) names.push_back(volume.persistentVolumeClaim->claimName);
-    if (volume.ephemeral) names.push_back(pod.metadata.name + "-" + volume.name);
-  }
-  return names;
-}
-
 // A pod without a node will not start any more once its claim is going.
 bool uses(const Pod& pod, std::string_view claim) {
   if (pod.spec.nodeName.empty()) return false;
-  const auto claims = claims_of(pod);
+  const auto claims = podspec::claims_of(pod);
   return std::ranges::find(claims, claim) != claims.end();
 }
 
@@ -70,7 +61,7 @@ class ClaimProtection final : public Controller {
         });
     context.informers.of<Pod>().add_handler([this](const ObjectPtr& before, const ObjectPtr& now) {
       if (now || !before) return;
-      for (auto& claim : claims_of(before->as<Pod>())) {
+      for (auto& claim : podspec::claims_of(before->as<Pod>())) {
         queue_.add({before->namespace_(), std::move(claim)});
       }
     });

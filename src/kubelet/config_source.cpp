@@ -3,6 +3,8 @@
 
 #include <set>
 
+#include "podspec/references.h"
+
 namespace keelson::kubelet {
 
 namespace {
@@ -78,35 +80,14 @@ class Cache {
 struct References {
   std::set<client::ObjectKey> config_maps, secrets;
 };
-
 References references_of(const core::v1::Pod& pod) {
   References out;
-  const auto add = [&](std::set<client::ObjectKey>& keys, const std::string& name) {
-    if (!name.empty()) keys.insert({pod.metadata.namespace_, name});
-  };
-  for (const auto& secret : pod.spec.imagePullSecrets) add(out.secrets, secret.name);
-  for (const auto* containers : {&pod.spec.initContainers, &pod.spec.containers}) {
-    for (const auto& container : *containers) {
-      for (const auto& source : container.envFrom) {
-        if (source.configMapRef) add(out.config_maps, source.configMapRef->name);
-        if (source.secretRef) add(out.secrets, source.secretRef->name);
-      }
-      for (const auto& variable : container.env) {
-        if (!variable.valueFrom) continue;
-        const auto& source = *variable.valueFrom;
-        if (source.configMapKeyRef) add(out.config_maps, source.configMapKeyRef->name);
-        if (source.secretKeyRef) add(out.secrets, source.secretKeyRef->name);
-      }
-    }
+  const auto& namespace_ = pod.metadata.namespace_;
+  for (const auto name : podspec::config_maps_of(pod)) {
+    out.config_maps.insert({namespace_, std::string(name)});
   }
-  for (const auto& volume : pod.spec.volumes) {
-    if (volume.configMap) add(out.config_maps, volume.configMap->name);
-    if (volume.secret) add(out.secrets, volume.secret->secretName);
-    if (!volume.projected) continue;
-    for (const auto& source : volume.projected->sources) {
-      if (source.configMap) add(out.config_maps, source.configMap->name);
-      if (source.secret) add(out.secrets, source.secret->name);
-    }
+  for (const auto name : podspec::secrets_of(pod)) {
+    out.secrets.insert({namespace_, std::string(name)});
   }
   return out;
 }

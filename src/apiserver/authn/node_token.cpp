@@ -7,7 +7,7 @@
 #include "api/codec/json.h"
 #include "api/core/v1.h"
 #include "api/storage/v1.h"
-#include "apiserver/authz/pod_references.h"
+#include "podspec/references.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -31,7 +31,7 @@ std::vector<std::string> drivers_of(const CacheSet& caches, const Pod& pod) {
   for (const auto& volume : pod.spec.volumes) {
     if (volume.csi) drivers.push_back(volume.csi->driver);
   }
-  for (const auto& name : claims_of(pod)) {
+  for (const auto& name : podspec::claims_of(pod)) {
     const auto claim = find<PersistentVolumeClaim>(caches, {pod.metadata.namespace_, name});
     if (!claim) continue;
     const auto volume = find<PersistentVolume>(caches, {{}, claim->spec.volumeName});

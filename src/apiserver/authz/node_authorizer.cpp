@@ -5,10 +5,10 @@
 
 #include "api/core/v1.h"
 #include "api/storage/v1.h"
-#include "apiserver/authz/pod_references.h"
 #include "apiserver/authz/rbac_policy.h"
 #include "apiserver/authz/rbac_rules.h"
 #include "podspec/annotations.h"
+#include "podspec/references.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -80,14 +80,15 @@ class NodeAuthorizer final : public Authorizer {
     if (resource == "nodes") return of_nodes(node, request);
     if (resource == "secrets") {
       return reading(node, request,
-                     [&](const Pod& pod) { return has(secrets_of(pod), request.name); });
+                     [&](const Pod& pod) { return has(podspec::secrets_of(pod), request.name); });
     }
     if (resource == "configmaps") {
-      return reading(node, request,
-                     [&](const Pod& pod) { return has(config_maps_of(pod), request.name); });
+      return reading(node, request, [&](const Pod& pod) {
+        return has(podspec::config_maps_of(pod), request.name);
+      });
     }
     if (resource == "persistentvolumeclaims") {
-      const auto used = [&](const Pod& pod) { return has(claims_of(pod), request.name); };
+      const auto used = [&](const Pod& pod) { return has(podspec::claims_of(pod), request.name); };
       if (request.subresource == "status" && request.verb != "get") {
         return referenced(node, request, used);
       }
@@ -198,8 +199,9 @@ class NodeAuthorizer final : public Authorizer {
     const auto object = volumes_->find({{}, request.name});
     if (object) {
       const auto& claim = object->as<PersistentVolume>().spec.claimRef;
-      if (claim && any_pod(node, claim->namespace_,
-                           [&](const Pod& pod) { return has(claims_of(pod), claim->name); })) {
+      if (claim && any_pod(node, claim->namespace_, [&](const Pod& pod) {
+            return has(podspec::claims_of(pod), claim->name);
+          })) {
         return {true, {}};
       }
     }

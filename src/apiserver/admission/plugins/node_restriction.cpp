@@ -6,8 +6,8 @@
 #include "api/codec/json.h"
 #include "api/core/v1.h"
 #include "apiserver/admission/plugins/plugins.h"
-#include "apiserver/authz/pod_references.h"
 #include "podspec/annotations.h"
+#include "podspec/references.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -50,15 +50,15 @@ bool may_label_itself(std::string_view key) {
 // What a pod names beside its node, in the words of the refusal; empty: nothing.
 std::string_view named_by(const Pod& pod) {
   if (!pod.spec.serviceAccountName.empty()) return "a service account";
-  if (!secrets_of(pod).empty()) return "secrets";
-  if (!config_maps_of(pod).empty()) return "configmaps";
+  if (!podspec::secrets_of(pod).empty()) return "secrets";
+  if (!podspec::config_maps_of(pod).empty()) return "configmaps";
   for (const auto& volume : pod.spec.volumes) {
     if (!volume.projected) continue;
     for (const auto& source : volume.projected->sources) {
       if (source.clusterTrustBundle) return "clustertrustbundles";
     }
   }
-  if (!claims_of(pod).empty()) return "persistentvolumeclaims";
+  if (!podspec::claims_of(pod).empty()) return "persistentvolumeclaims";
   if (!pod.spec.resourceClaims.empty()) return "resourceclaims";
   return {};
 }

@@ -2,8 +2,8 @@
 #include "api/codec/json.h"
 #include "api/core/v1.h"
 #include "apiserver/admission/plugins/plugins.h"
-#include "apiserver/authz/pod_references.h"
 #include "podspec/annotations.h"
+#include "podspec/references.h"
 
 namespace keelson::apiserver {
 namespace {
@@ -95,7 +95,7 @@ class ServiceAccountAdmission final : public AdmissionPlugin {
     if (!pod.spec.serviceAccountName.empty()) {
       return fail(admission_forbidden(request, "a mirror pod may not reference service accounts"));
     }
-    if (!secrets_of(pod).empty()) {
+    if (!podspec::secrets_of(pod).empty()) {
       return fail(admission_forbidden(request, "a mirror pod may not reference secrets"));
     }
     for (const auto& volume : pod.spec.volumes) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apiserver/authz/pod_references.h"
+#include "podspec/references.h"
 
-namespace keelson::apiserver {
+namespace keelson::podspec {
 namespace {
 
 using core::v1::Pod;
@@ -91,4 +91,4 @@ std::vector<std::string> claims_of(const Pod& pod) {
   return names;
 }
 
-}  // namespace keelson::apiserver
+}  // namespace keelson::podspec

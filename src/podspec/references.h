@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which objects of its namespace a pod names: what its node may read because of it.
+// Which objects of its namespace a pod names: what its node may read because of it, and reads.
 // Source: upstream, package api/pod, VisitPodSecretNames and VisitPodConfigmapNames.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 #include "api/core/v1.h"
 
-namespace keelson::apiserver {
+namespace keelson::podspec {
 
 // Names within the pod, which outlives them; empty ones are left out.
 std::vector<std::string_view> secrets_of(const core::v1::Pod& pod);
@@ -17,4 +17,4 @@ std::vector<std::string_view> config_maps_of(const core::v1::Pod& pod);
 // Those that are made for ephemeral volumes too.
 std::vector<std::string> claims_of(const core::v1::Pod& pod);
 
-}  // namespace keelson::apiserver
+}  // namespace keelson::podspec
